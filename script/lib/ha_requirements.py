@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+import re
 import sys
 
 import homeassistant
@@ -32,7 +33,7 @@ UNPINNED = {"pymicro-vad", "pyspeex-noise"}
 
 def name_of(requirement: str) -> str:
     """Return the package name of a pinned requirement."""
-    return requirement.split("==")[0].split("[")[0]
+    return re.split(r"[=\[]", requirement, maxsplit=1)[0]
 
 
 def requirements(domains: list[str], *, follow_optional: bool) -> set[str]:
