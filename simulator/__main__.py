@@ -1,0 +1,7 @@
+"""Run a simulated gateway: ``python -m simulator ppc``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

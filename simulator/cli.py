@@ -1,0 +1,145 @@
+"""The command line: one gateway, one JSON line when ready, a log on stderr."""
+
+import argparse
+from collections.abc import Sequence
+from datetime import datetime
+import json
+import logging
+from pathlib import Path
+import signal
+import sys
+from threading import Event
+from types import FrameType
+
+from .clock import BERLIN, SimClock
+from .faults import FaultInfo
+from .ppc import SCENARIOS, PpcGateway, Scenario
+from .ppc.faults import PPC_FAULTS
+from .scenario import load
+from .tls import CURVES
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGINT or SIGTERM; return the exit code (2: could not start)."""
+    options = _parser().parse_args(arguments)
+    if options.list_faults:
+        sys.stdout.write(fault_table(PPC_FAULTS))
+        return 0
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s"
+    )
+    ended = Event()
+
+    def end(number: int, stack: FrameType | None) -> None:
+        ended.set()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, end)
+    try:
+        gateway = _gateway(options).start()
+    except (OSError, ValueError) as err:
+        sys.stderr.write(f"simulator: {_reason(err, options)}\n")
+        return 2
+    sys.stdout.write(json.dumps(describe(gateway)) + "\n")
+    sys.stdout.flush()
+    while not ended.wait(3600):
+        pass
+    gateway.stop()
+    return 0
+
+
+def describe(gateway: PpcGateway) -> dict[str, str]:
+    """Return what a caller needs to connect."""
+    return {
+        "vendor": gateway.vendor,
+        "url": gateway.url,
+        "gateway_id": gateway.gateway_id,
+        "fingerprint": gateway.fingerprint,
+        "user": gateway.user,
+        "password": gateway.password,
+    }
+
+
+def fault_table(faults: dict[str, FaultInfo]) -> str:
+    """Return one line per fault: name, parameters, sentence."""
+    lines = []
+    for name, info in sorted(faults.items()):
+        params = ",".join(f"{key}={value}" for key, value in info.params.items())
+        lines.append(f"{name}{':' if params else ''}{params}\t{info.sentence}\n")
+    return "".join(lines)
+
+
+def _gateway(options: argparse.Namespace) -> PpcGateway:
+    scenario: Scenario = SCENARIOS[options.scenario]()
+    if options.meters is not None:
+        scenario = load(options.meters)
+    clock = SimClock()
+    if options.clock is not None:
+        clock.set(_moment(options.clock), running=options.clock_runs)
+    given = {
+        "user": options.user,
+        "password": options.password,
+        "gateway_id": options.gateway_id,
+        "firmware": options.firmware,
+    }
+    return PpcGateway(
+        host=options.host,
+        port=options.port,
+        seed=options.seed,
+        clock=clock,
+        scenario=scenario,
+        faults=options.fault,
+        curve=options.curve,
+        expired=options.expired,
+        max_tls12=options.max_tls12,
+        **{key: value for key, value in given.items() if value is not None},
+    )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=BERLIN)
+
+
+def _reason(err: OSError | ValueError, options: argparse.Namespace) -> str:
+    if isinstance(err, OSError):
+        where = f"{options.host}:{options.port}"
+        return f"cannot listen on {where}: {err.strerror or err}"
+    return str(err)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are one line, without the usage."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """End with code 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="simulator", description="A simulated gateway.")
+    add = parser.add_argument
+    add("vendor", choices=("ppc",), nargs="?", default="ppc")
+    add("--host", default="127.0.0.1")
+    add("--port", type=int, default=8443, help="0 takes a free one")
+    add("--user")
+    add("--password")
+    add("--scenario", choices=sorted(SCENARIOS), default="house")
+    add("--meters", type=Path, metavar="FILE", help="JSON; see simulator/scenarios/")
+    add("--seed", type=int, default=1)
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,...]",
+        help="may be given several times; see --list-faults",
+    )
+    add("--clock", metavar="ISO8601", help="a clock that stands there")
+    add("--clock-runs", action="store_true", help="the set clock runs on")
+    add("--gateway-id")
+    add("--firmware")
+    add("--curve", choices=tuple(CURVES), default="prime256v1")
+    add("--expired", action="store_true", help="a certificate past its validity")
+    add("--max-tls12", action="store_true", help="no TLS 1.3")
+    add("--list-faults", action="store_true")
+    return parser

@@ -1,0 +1,163 @@
+"""Named faults and firmware variants that can be switched at run time."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+from .clock import SimClock
+
+type FaultRequest = str | tuple[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultInfo:
+    """One line of the fault table."""
+
+    sentence: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ActiveFault:
+    """A fault that is switched on, and since when (gateway's clock, UTC)."""
+
+    name: str
+    since: datetime
+    params: dict[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a parameter."""
+        return self.params[key]
+
+
+# Each fault takes two more parameters: times=N switches it off after N uses,
+# action=NAME limits it to requests with that action ("" is a plain GET).
+COMMON_FAULTS: dict[str, FaultInfo] = {
+    "hang_tcp": FaultInfo(
+        "Accepts TCP and never starts the TLS handshake.", {"seconds": 3600}
+    ),
+    "tls_close": FaultInfo("Accepts TCP and closes before the TLS handshake."),
+    "drop_before_answer": FaultInfo("Reads the request and closes without an answer."),
+    "drop_mid_answer": FaultInfo(
+        "Closes in the middle of the body, short of Content-Length."
+    ),
+    "slow": FaultInfo("Waits before each answer.", {"seconds": 5.0}),
+    "trickle": FaultInfo(
+        "Sends endless single bytes, slowly, in place of the body.", {"seconds": 0.5}
+    ),
+    "big_page": FaultInfo("Pads the page with blanks to many megabytes.", {"mb": 10}),
+    "garbage": FaultInfo("Answers with random bytes that are not HTTP."),
+    "garbage_body": FaultInfo("Answers HTTP 200 with random bytes as body."),
+    "truncated": FaultInfo("Sends the first half of the page as if it were whole."),
+    "empty_body": FaultInfo("Answers HTTP 200 with an empty body, headers kept."),
+    "server_error": FaultInfo("Answers with an HTTP error status.", {"status": 500}),
+    "other_web_server": FaultInfo(
+        "Another device sits at the address: a router's login page, no Digest."
+    ),
+    "redirect": FaultInfo(
+        "Redirects every request (302) to another place.",
+        {"to": "http://192.0.2.1/login.html"},
+    ),
+}
+
+
+class FaultSet:
+    """The faults that are on; set-like, changeable from any thread."""
+
+    def __init__(
+        self,
+        known: Mapping[str, FaultInfo],
+        clock: SimClock,
+        faults: Iterable[FaultRequest] = (),
+    ) -> None:
+        """Start with ``faults``: names, ``name:key=value,...`` or (name, params)."""
+        self.known = dict(known)
+        self._clock = clock
+        self._lock = Lock()
+        self._active: dict[str, ActiveFault] = {}
+        for fault in faults:
+            if isinstance(fault, str):
+                name, params = parse_fault(fault)
+                self.add(name, **params)
+            else:
+                self.add(fault[0], **fault[1])
+
+    def add(self, name: str, **params: Any) -> None:
+        """Switch a fault on; parameters not given keep the table's values."""
+        info = self.known.get(name)
+        if info is None:
+            raise ValueError(f"unknown fault {name!r}")
+        allowed = {*info.params, "times", "action"}
+        if unknown := sorted(set(params) - allowed):
+            raise ValueError(f"fault {name!r} has no parameter {unknown[0]!r}")
+        active = ActiveFault(name, self._clock.now(), {**info.params, **params})
+        with self._lock:
+            self._active[name] = active
+
+    def discard(self, name: str) -> None:
+        """Switch a fault off, on or not."""
+        with self._lock:
+            self._active.pop(name, None)
+
+    def clear(self) -> None:
+        """Switch all faults off."""
+        with self._lock:
+            self._active.clear()
+
+    def get(self, name: str) -> ActiveFault | None:
+        """Return the fault if it is on, without counting a use."""
+        with self._lock:
+            return self._active.get(name)
+
+    def take(self, name: str, action: str | None = None) -> ActiveFault | None:
+        """Return the fault if it is on for this action, and count the use."""
+        with self._lock:
+            fault = self._active.get(name)
+            if fault is None:
+                return None
+            wanted = fault.params.get("action")
+            if wanted is not None and wanted != (action or ""):
+                return None
+            if "times" in fault.params:
+                fault.params["times"] -= 1
+                if fault.params["times"] <= 0:
+                    del self._active[name]
+            return fault
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a fault is on."""
+        with self._lock:
+            return name in self._active
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names that are on."""
+        with self._lock:
+            return iter(sorted(self._active))
+
+    def __len__(self) -> int:
+        """Return how many are on."""
+        with self._lock:
+            return len(self._active)
+
+
+def parse_fault(text: str) -> tuple[str, dict[str, Any]]:
+    """Split ``name`` or ``name:key=value,key=value``; numbers become numbers."""
+    name, _, rest = text.partition(":")
+    params: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        key, separator, value = part.partition("=")
+        if not separator:
+            raise ValueError(f"fault {name!r}: expected key=value, got {part!r}")
+        params[key.strip()] = _number(value.strip())
+    return name.strip(), params
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

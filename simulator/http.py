@@ -1,0 +1,130 @@
+"""A small HTTP/1.1 server side: what a gateway's CGI needs, no more.
+
+Written by hand so that faults can act on single bytes.
+"""
+
+from asyncio import IncompleteReadError, LimitOverrunError, StreamReader
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+MAX_HEAD = 64 * 1024
+MAX_BODY = 1024 * 1024
+
+
+class BadRequestError(Exception):
+    """The bytes received are not a request that this server understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: method, path without query, headers by lower-case name."""
+
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    version: str = "HTTP/1.1"
+
+    def header(self, name: str) -> str:
+        """Return a header's value, empty if absent."""
+        return next((value for key, value in self.headers if key == name.lower()), "")
+
+    @property
+    def keep_alive(self) -> bool:
+        """Tell whether the client wants to keep the connection."""
+        wish = self.header("connection").lower()
+        return "close" not in wish and (
+            self.version == "HTTP/1.1" or "keep-alive" in wish
+        )
+
+    @property
+    def form(self) -> dict[str, str]:
+        """Return the fields of a urlencoded UTF-8 body; the last one wins."""
+        text = self.body.decode("utf-8", "replace")
+        return dict(parse_qsl(text, keep_blank_values=True))
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Return the cookies sent, by name."""
+        result: dict[str, str] = {}
+        for key, value in self.headers:
+            if key != "cookie":
+                continue
+            for part in value.split(";"):
+                name, _, content = part.strip().partition("=")
+                result.setdefault(name, content)
+        return result
+
+
+@dataclass(slots=True)
+class Response:
+    """One answer; headers go out as they stand here."""
+
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+    close: bool = False
+
+    def head(self, *, keep_alive: bool) -> bytes:
+        """Return the status line and headers as bytes."""
+        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        lines.append(f"Content-Length: {len(self.body)}")
+        lines.append("Connection: " + ("keep-alive" if keep_alive else "close"))
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Status"
+
+
+async def read_request(reader: StreamReader) -> Request | None:
+    """Read one request; None at the end of the connection."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except IncompleteReadError as err:
+        if err.partial.strip():
+            raise BadRequestError("incomplete head") from err
+        return None
+    except LimitOverrunError as err:
+        raise BadRequestError("head too long") from err
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    parts = lines[0].split(" ")
+    if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
+        raise BadRequestError("no request line")
+    headers = []
+    for line in filter(None, lines[1:]):
+        name, separator, value = line.partition(":")
+        if not separator:
+            raise BadRequestError("no header line")
+        headers.append((name.strip().lower(), value.strip()))
+    path, _, query = parts[1].partition("?")
+    request = Request(parts[0], path, query, tuple(headers), version=parts[2])
+    return await _with_body(reader, request)
+
+
+async def _with_body(reader: StreamReader, request: Request) -> Request:
+    if request.header("transfer-encoding"):
+        raise BadRequestError("chunked bodies are not understood")
+    length = request.header("content-length") or "0"
+    if not length.isdecimal() or int(length) > MAX_BODY:
+        raise BadRequestError("bad content length")
+    if length == "0":
+        return request
+    try:
+        body = await reader.readexactly(int(length))
+    except IncompleteReadError as err:
+        raise BadRequestError("incomplete body") from err
+    return Request(
+        request.method,
+        request.path,
+        request.query,
+        request.headers,
+        body,
+        request.version,
+    )

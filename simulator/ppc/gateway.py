@@ -1,0 +1,201 @@
+"""The PPC gateway: its state, and which page answers what."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import ClassVar
+
+from ..clock import Deadline, SimClock
+from ..faults import FaultRequest
+from ..http import Request, Response
+from ..scenario import Scenario, house
+from ..server import Answer, SimulatedServer
+from ..tls import Certificate
+from . import frame, pages_meter, pages_misc
+from .door import Door
+from .faults import PPC_FAULTS
+from .frame import PATH
+from .logbook import Logbook
+from .refusals import PARAMETER, RefusedError
+from .session import Session, SessionBook
+from .view import Account, Download, Html, Look, View, last_sync
+
+type Page = Callable[[View, dict[str, str]], Html | Download]
+
+PAGES: dict[str, Page] = {
+    "": pages_misc.welcome,
+    "meterform": pages_meter.meter_list,
+    "meterprofile": pages_meter.meter_list,
+    "showMeterProfile": pages_meter.meter_profile,
+    "showMeterValuesForm": pages_meter.values_form,
+    "showMeterValues": pages_meter.meter_values,
+    "commprofile": pages_misc.comm_profile,
+    "swversions": pages_misc.software_versions,
+    "selftest": pages_misc.self_test,
+}
+
+
+class PpcGateway(SimulatedServer):
+    """A PPC gateway in a thread.
+
+    ``users`` adds accounts that see a part of the meters or registers.
+    ``session_per_user`` allows one session for each user instead of one for
+    the gateway. ``session_idle`` is the idle time a session survives (the real
+    value is unknown). ``lockout_after`` wrong logins lock the portal for
+    ``lockout_seconds`` (observed: about five minutes; the number of tries is
+    unknown).
+    """
+
+    vendor: ClassVar[str] = "ppc"
+    fault_table = PPC_FAULTS
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        user: str = "1234567890",
+        password: str = "Gitter#Tor?7",  # noqa: S107
+        gateway_id: str = "EPPC0210123456",
+        firmware: str = "21929-21929",
+        seed: int = 1,
+        clock: SimClock | None = None,
+        scenario: Scenario | None = None,
+        faults: Iterable[FaultRequest] = (),
+        certificate: Certificate | None = None,
+        curve: str = "prime256v1",
+        expired: bool = False,
+        max_tls12: bool = False,
+        users: dict[str, Account] | None = None,
+        session_per_user: bool = False,
+        session_idle: timedelta = timedelta(minutes=10),
+        lockout_after: int = 5,
+        lockout_seconds: float = 300,
+    ) -> None:
+        """Prepare the gateway; ``start`` makes it listen."""
+        super().__init__(
+            host=host,
+            port=port,
+            gateway_id=gateway_id,
+            clock=clock,
+            faults=faults,
+            certificate=certificate,
+            curve=curve,
+            expired=expired,
+            max_tls12=max_tls12,
+        )
+        start = self.clock.now()
+        self.user = user
+        self.password = password
+        self.firmware = firmware
+        self.scenario = scenario or house()
+        self.scenario.bind(seed, start)
+        self.logbook = Logbook(seed, start)
+        self.users = {user: Account(password), **(users or {})}
+        self.sessions = SessionBook(self.clock, session_idle, session_per_user)
+        self._door = Door(self, lockout_after, lockout_seconds)
+        self._booted = start - timedelta(days=7)
+        self._outage: Deadline | None = None
+
+    @property
+    def open_sessions(self) -> int:
+        """Return how many sessions are open now."""
+        return self.sessions.count()
+
+    @property
+    def logins(self) -> int:
+        """Return how many sessions were opened since the start."""
+        return self.sessions.opened
+
+    @property
+    def failed_logins(self) -> int:
+        """Return how many wrong passwords or users came since the start."""
+        return self._door.failed
+
+    def true_register(self, meter_id: str, obis: str, at: datetime) -> Decimal:
+        """Return a register's exact value at an aware time, four decimals.
+
+        Holds for history too. The register rests in the first five seconds of
+        each quarter hour: target time and capture time have the same value.
+        """
+        return self.scenario.meters[meter_id].register(obis).truth(at)
+
+    def override(
+        self, meter_id: str, obis: str, at: datetime | None = None, **change: str | None
+    ) -> None:
+        """Change what rows show; see ``MeterPark.override``."""
+        self.scenario.meters.override(meter_id, obis, at, **change)
+
+    def alive(self) -> bool:
+        """Tell whether the gateway is not just restarting."""
+        if self._outage is not None and self._outage.passed():
+            self._outage = None
+        return self._outage is None
+
+    def action_of(self, request: Request) -> str | None:
+        """Return the form's action of a POST."""
+        return request.form.get("action") if request.method == "POST" else None
+
+    def look(self) -> Look:
+        """Return what the footer shows now."""
+        now = self.clock.now()
+        sync = last_sync(self.faults, now, self._booted)
+        return Look(self.faults, now, sync, self.gateway_id, self.firmware)
+
+    def handle(self, request: Request) -> Answer:
+        """Answer one request."""
+        if request.path != PATH or request.method not in {"GET", "POST"}:
+            return Answer(frame.not_found())
+        passage = self._door.pass_through(request)
+        session = passage.session
+        if session is None:
+            return Answer(passage.refusal or frame.blank(), passage.authenticated)
+        form = request.form if request.method == "POST" else {}
+        if form.get("action") == "logout":
+            response = self._log_out(session)
+        else:
+            response = self._page(session, form)
+        if session.fresh or "cookie_every_page" in self.faults:
+            session.fresh = False
+            if "v1_sessionid" not in self.faults:
+                cookie = f"session={session.value};secure;HttpOnly"
+                response.headers.append(("Set-Cookie", cookie))
+        return Answer(response, authenticated=True)
+
+    def _page(self, session: Session, form: dict[str, str]) -> Response:
+        action = form.get("action", "")
+        account = self.users[session.user]
+        token = session.new_token()
+        look = self.look()
+        view = View(look, self.scenario, session, account, self.logbook, token)
+        maker = PAGES.get(action)
+        try:
+            if maker is None:
+                raise RefusedError(PARAMETER)
+            made = maker(view, form)
+        except RefusedError as refusal:
+            if action.startswith("export"):
+                return frame.refusal_body(look, refusal.phrase)
+            return frame.refusal_page(view, refusal)
+        if isinstance(made, Download):
+            return frame.download(made)
+        response = frame.page(view, made)
+        if action == "selftest":
+            self._restart()
+            response.close = True
+        return response
+
+    def _log_out(self, session: Session) -> Response:
+        self._door.end(session)
+        if "no_logout_page" in self.faults:
+            return Response(200)
+        return frame.bare(self.look(), pages_misc.GOOD_BYE)
+
+    def _restart(self) -> None:
+        fault = self.faults.get("selftest_outage")
+        seconds = float(fault["seconds"]) if fault else 30.0
+        self._outage = Deadline(self.clock, seconds)
+        self._booted = self.clock.now() + timedelta(seconds=seconds)
+        self._door.end_all()
+        self.faults.discard("han_hang")
+        self.logbook.restart(self._booted)

@@ -1,0 +1,91 @@
+"""Self-signed certificates and the TLS server context."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+import hashlib
+from pathlib import Path
+import ssl
+import tempfile
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+CURVES: dict[str, ec.EllipticCurve] = {
+    "prime256v1": ec.SECP256R1(),
+    "secp384r1": ec.SECP384R1(),
+    "brainpoolP256r1": ec.BrainpoolP256R1(),
+    "brainpoolP384r1": ec.BrainpoolP384R1(),
+    "brainpoolP512r1": ec.BrainpoolP512R1(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate with its private key, both PEM."""
+
+    pem: str
+    key_pem: str
+    der: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the DER's SHA-256, upper-case hex pairs joined by colons."""
+        return hashlib.sha256(self.der).digest().hex(":").upper()
+
+    def load(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+        """Return the parsed pair, for signing."""
+        key = serialization.load_pem_private_key(self.key_pem.encode(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError("a gateway has an elliptic curve key")
+        return x509.load_der_x509_certificate(self.der), key
+
+
+def self_signed(
+    common_name: str, *, curve: str = "prime256v1", expired: bool = False
+) -> Certificate:
+    """Make a new key and a self-signed certificate, CN only, no SAN.
+
+    Observed on gateways: the CN is the device number (``CN=EPPC0211358875``).
+    Valid for about seven years; with ``expired`` the validity has ended.
+    """
+    key = ec.generate_private_key(CURVES[curve])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    begin = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
+    end = begin + timedelta(days=7 * 365)
+    if expired:
+        begin, end = begin - timedelta(days=7 * 365), begin
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .sign(key, hashes.SHA256())
+    )
+    return Certificate(
+        pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        key_pem=key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ).decode(),
+        der=certificate.public_bytes(serialization.Encoding.DER),
+    )
+
+
+def server_context(
+    certificate: Certificate, *, max_tls12: bool = False
+) -> ssl.SSLContext:
+    """Return a server context with OpenSSL's defaults (TLS 1.2 and 1.3)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if max_tls12:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "gateway.pem"
+        path.write_text(certificate.pem + certificate.key_pem)
+        context.load_cert_chain(path)
+    return context
