@@ -11,7 +11,8 @@ from ..http import Request, Response
 from ..scenario import Scenario, house
 from ..server import Answer, SimulatedServer
 from ..tls import Certificate
-from . import frame, pages_meter, pages_misc
+from . import exports, frame, pages_log, pages_meter, pages_misc, pages_tariff
+from .cms_sign import Signer
 from .door import Door
 from .faults import PPC_FAULTS
 from .frame import PATH
@@ -29,7 +30,18 @@ PAGES: dict[str, Page] = {
     "showMeterProfile": pages_meter.meter_profile,
     "showMeterValuesForm": pages_meter.values_form,
     "showMeterValues": pages_meter.meter_values,
+    "exportMeterValues": exports.meter_values,
+    "exportMeterProfile": exports.meter_profile,
+    "tariffform": pages_tariff.contract_list,
+    "showTariffProfile": pages_tariff.contract_profile,
+    "exportTariffProfile": exports.contract_profile,
+    "showTarificationForm": pages_tariff.tarification_form,
+    "showTarification": pages_tariff.tarification,
+    "showTarificationRegister": pages_tariff.period_registers,
     "commprofile": pages_misc.comm_profile,
+    "exportCommProfile": exports.comm_profile,
+    "log": pages_log.log_page,
+    "exportLogData": exports.log_data,
     "swversions": pages_misc.software_versions,
     "selftest": pages_misc.self_test,
 }
@@ -94,6 +106,7 @@ class PpcGateway(SimulatedServer):
         self.users = {user: Account(password), **(users or {})}
         self.sessions = SessionBook(self.clock, session_idle, session_per_user)
         self._door = Door(self, lockout_after, lockout_seconds)
+        self._signer = Signer(self.gateway_id)
         self._booted = start - timedelta(days=7)
         self._outage: Deadline | None = None
 
@@ -167,7 +180,9 @@ class PpcGateway(SimulatedServer):
         account = self.users[session.user]
         token = session.new_token()
         look = self.look()
-        view = View(look, self.scenario, session, account, self.logbook, token)
+        view = View(
+            look, self.scenario, session, account, self.logbook, self._signer, token
+        )
         maker = PAGES.get(action)
         try:
             if maker is None:

@@ -7,6 +7,7 @@ from ..clock import local_text
 from ..faults import FaultSet
 from ..meters import Meter, Register
 from ..scenario import Contract, Scenario
+from .cms_sign import Signer
 from .logbook import Logbook
 from .refusals import FORBIDDEN, NO_DATA, NO_VALUES, PARAMETER, RefusedError
 from .session import Handle, Kind, Session
@@ -61,7 +62,8 @@ class View:
     session: Session
     account: Account
     logbook: Logbook
-    token: str = ""
+    signer: Signer
+    token: str
 
     @property
     def faults(self) -> FaultSet:

@@ -1,0 +1,31 @@
+"""Signs exports: DER CMS SignedData, the XML in clear inside."""
+
+from functools import cached_property
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from ..tls import Certificate, self_signed
+
+
+class Signer:
+    """A throw-away EC key, made at the first export."""
+
+    def __init__(self, gateway_id: str) -> None:
+        """Remember whose signature it is."""
+        self._gateway_id = gateway_id
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Return the signing certificate."""
+        return self_signed(f"{self._gateway_id}.sign")
+
+    def sign(self, xml: str) -> bytes:
+        """Return the signed container of an XML text."""
+        certificate, key = self.certificate.load()
+        return (
+            pkcs7.PKCS7SignatureBuilder()
+            .set_data(xml.encode())
+            .add_signer(certificate, key, hashes.SHA256())
+            .sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
+        )
