@@ -1,0 +1,69 @@
+"""German Smart Meter Gateways: readings of every meter behind the gateway."""
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN, PLATFORMS
+from .coordinator import SmgwCoordinator
+from .entity import meter_identifier
+from .han.driver import VENDORS
+from .memory import async_forget, async_memory
+from .models import GatewayConfig, RuntimeData, SmgwConfigEntry
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool:
+    """Read the gateway once, register it, and let the platforms follow."""
+    config = GatewayConfig.of(entry)
+    vendor = VENDORS[config.vendor]
+    memory = await async_memory(hass, config.gateway_id)
+    driver = vendor.driver(config.transport(), memory.learned, dt_util.utcnow)
+    coordinator = SmgwCoordinator(hass, entry, vendor, driver, memory)
+    await coordinator.async_config_entry_first_refresh()
+    entry.runtime_data = RuntimeData(config=config, coordinator=coordinator)
+
+    # Before any meter: meters name it as the device they are reached through.
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        identifiers={(DOMAIN, config.gateway_id)},
+        manufacturer=vendor.name,
+        model=vendor.model,
+        name=f"SMGW {config.gateway_id}",
+        serial_number=config.gateway_id,
+        sw_version=coordinator.data.gateway.firmware,
+        configuration_url=str(config.address.url(vendor.path)),
+    )
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool:
+    """Unload the platforms; the coordinator ends with the entry."""
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
+    """Forget what was learned of the gateway."""
+    await async_forget(hass, GatewayConfig.of(entry).gateway_id)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: SmgwConfigEntry, device: dr.DeviceEntry
+) -> bool:
+    """Allow to remove a meter that is no longer behind the gateway."""
+    runtime = entry.runtime_data
+    gateway_id = runtime.config.gateway_id
+    present = {(DOMAIN, gateway_id)} | {
+        (DOMAIN, meter_identifier(gateway_id, meter_id))
+        for meter_id in runtime.coordinator.data.meters
+    }
+    return present.isdisjoint(device.identifiers)
+
+
+async def _async_entry_changed(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
+    """Take over a change: only another way to the gateway needs a reload."""
+    if GatewayConfig.of(entry) != entry.runtime_data.config:
+        hass.config_entries.async_schedule_reload(entry.entry_id)
+        return
+    entry.runtime_data.coordinator.async_settings_changed()

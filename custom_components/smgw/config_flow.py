@@ -1,0 +1,333 @@
+"""Set-up in the order a letter from the metering operator is read.
+
+Where (host), who (certificate, shown and confirmed), and the account (user and
+password). Each step tests the next thing only, so an error names its own cause.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, override
+
+import probatio
+
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigFlow,
+    ConfigFlowResult,
+    ConfigSubentry,
+    ConfigSubentryData,
+    OptionsFlow,
+)
+from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_USERNAME
+from homeassistant.core import callback
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+from homeassistant.util import dt as dt_util
+
+from .const import (
+    CONF_INTERVAL,
+    DEFAULT_INTERVAL,
+    DOMAIN,
+    LONGEST_INTERVAL,
+    SUBENTRY_LOGIN,
+)
+from .han import probe
+from .han.address import Address, parse_address
+from .han.certificate import GatewayCertificate
+from .han.driver import VENDORS, Driver, Vendor, vendor_of
+from .han.errors import SmgwError
+from .han.ids import flag
+from .han.model import Credentials
+from .memory import async_memory
+from .models import GatewayConfig, SmgwConfigEntry
+
+USER_SCHEMA = probatio.Schema({probatio.Required(CONF_HOST): TextSelector()})
+LOGIN_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(CONF_USERNAME): TextSelector(
+            TextSelectorConfig(type=TextSelectorType.TEXT, autocomplete="username")
+        ),
+        probatio.Required(probatio.Secret(CONF_PASSWORD)): TextSelector(
+            TextSelectorConfig(
+                type=TextSelectorType.PASSWORD, autocomplete="current-password"
+            )
+        ),
+    }
+)
+INTERVAL_SELECTOR = NumberSelector(
+    NumberSelectorConfig(
+        min=1,
+        max=LONGEST_INTERVAL.total_seconds() / 60,
+        step=1,
+        unit_of_measurement="min",
+        mode=NumberSelectorMode.BOX,
+    )
+)
+
+
+class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Sets up one gateway with its first login."""
+
+    VERSION = 1
+
+    _address: Address
+    _certificate: GatewayCertificate
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> SmgwOptionsFlow:
+        """Return the flow for the reading interval."""
+        return SmgwOptionsFlow()
+
+    @override
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask where the gateway is; test TCP, TLS and the certificate."""
+        error: SmgwError | None = None
+        if user_input is not None:
+            try:
+                self._address = parse_address(user_input[CONF_HOST])
+                self._certificate = await probe.look(self._address)
+            except SmgwError as err:
+                error = err
+            else:
+                await self.async_set_unique_id(
+                    self._certificate.gateway_id, raise_on_progress=False
+                )
+                if entry := self._known_gateway():
+                    return self._move(entry)
+                return await self.async_step_certificate()
+        return self._form("user", USER_SCHEMA, user_input, error)
+
+    async def async_step_certificate(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show who answers; once confirmed, test HTTP over the pinned certificate."""
+        error: SmgwError | None = None
+        if user_input is not None:
+            try:
+                await (await self._driver(self._config())).check()
+            except SmgwError as err:
+                error = err
+            else:
+                return await self.async_step_login()
+        return self._form(
+            "certificate",
+            probatio.Schema({}),
+            None,
+            error,
+            gateway_id=self._certificate.gateway_id,
+            vendor=self._vendor.name,
+            fingerprint=self._certificate.fingerprint,
+            valid_until=dt_util.as_local(self._certificate.not_after)
+            .date()
+            .isoformat(),
+            address=str(self._address),
+        )
+
+    async def async_step_login(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the consumer account; test login and meters."""
+        error: SmgwError | None = None
+        if user_input is not None:
+            config = self._config()
+            error = await self._try_login(config, user_input)
+            if error is None:
+                self._abort_if_unique_id_configured()
+                return self.async_create_entry(
+                    title=config.gateway_id,
+                    data=config.as_data(),
+                    subentries=[_login_subentry(user_input)],
+                )
+        return self._form(
+            "login",
+            LOGIN_SCHEMA,
+            user_input,
+            error,
+            gateway_id=self._certificate.gateway_id,
+        )
+
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Start over with the login after the gateway refused it."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the account anew; over the pinned certificate it is the same gateway."""
+        entry: SmgwConfigEntry = self._get_reauth_entry()
+        logins = entry.get_subentries_of_type(SUBENTRY_LOGIN)
+        error: SmgwError | None = None
+        if user_input is not None:
+            error = await self._try_login(GatewayConfig.of(entry), user_input)
+            if error is None:
+                self._store_login(entry, user_input)
+                self._reload_unless_loaded(entry)
+                return self.async_abort(reason="reauth_successful")
+        suggested = user_input or (logins[0].data if logins else None)
+        return self._form(
+            "reauth_confirm",
+            LOGIN_SCHEMA,
+            suggested,
+            error,
+            gateway_id=entry.unique_id or "",
+        )
+
+    def _store_login(self, entry: SmgwConfigEntry, account: Mapping[str, Any]) -> None:
+        """Put the account into the entry's login, or make one if it was removed."""
+        new = _login_subentry(account)
+        if logins := entry.get_subentries_of_type(SUBENTRY_LOGIN):
+            self.hass.config_entries.async_update_subentry(
+                entry,
+                logins[0],
+                data=new["data"],
+                title=new["title"],
+                unique_id=new["unique_id"],
+            )
+        else:
+            self.hass.config_entries.async_add_subentry(
+                entry,
+                ConfigSubentry(
+                    data=MappingProxyType(dict(new["data"])),
+                    subentry_type=SUBENTRY_LOGIN,
+                    title=new["title"],
+                    unique_id=new["unique_id"],
+                ),
+            )
+
+    async def _try_login(
+        self, config: GatewayConfig, account: Mapping[str, Any]
+    ) -> SmgwError | None:
+        """Log in and read the meters once. Return what went wrong."""
+        driver = await self._driver(config)
+        try:
+            await driver.read_latest(
+                Credentials(
+                    user=account[CONF_USERNAME], password=account[CONF_PASSWORD]
+                )
+            )
+        except SmgwError as err:
+            return err
+        # Whatever held the polls back is over.
+        (await async_memory(self.hass, config.gateway_id)).hold = None
+        return None
+
+    async def _driver(self, config: GatewayConfig) -> Driver:
+        memory = await async_memory(self.hass, config.gateway_id)
+        return VENDORS[config.vendor].driver(
+            config.transport(), memory.learned, dt_util.utcnow
+        )
+
+    @property
+    def _vendor(self) -> Vendor:
+        return vendor_of(self._certificate.gateway_id)
+
+    def _config(self) -> GatewayConfig:
+        """Return the connection facts found so far."""
+        return GatewayConfig(
+            gateway_id=self._certificate.gateway_id,
+            host=self._address.host,
+            port=self._address.port,
+            vendor=flag(self._certificate.gateway_id),
+            certificate=self._certificate.pem,
+        )
+
+    def _known_gateway(self) -> SmgwConfigEntry | None:
+        return self.hass.config_entries.async_entry_for_domain_unique_id(
+            DOMAIN, self._certificate.gateway_id
+        )
+
+    def _move(self, entry: SmgwConfigEntry) -> ConfigFlowResult:
+        """Give a known gateway its new address, if it is the one it claims to be."""
+        found = self._config()
+        if GatewayConfig.of(entry).certificate != found.certificate:
+            return self.async_abort(
+                reason="other_certificate",
+                description_placeholders={"gateway_id": found.gateway_id},
+            )
+        if self.hass.config_entries.async_update_entry(
+            entry, data={**entry.data, **found.as_data()}
+        ):
+            self._reload_unless_loaded(entry)
+        return self.async_abort(
+            reason="already_configured",
+            description_placeholders={
+                "gateway_id": found.gateway_id,
+                "address": str(found.address),
+            },
+        )
+
+    def _reload_unless_loaded(self, entry: SmgwConfigEntry) -> None:
+        """A loaded entry hears of a change itself; one that failed to load does not."""
+        if entry.state is not ConfigEntryState.LOADED:
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+
+    def _form(
+        self,
+        step_id: str,
+        schema: probatio.Schema,
+        suggested: Mapping[str, Any] | None,
+        error: SmgwError | None,
+        **placeholders: str,
+    ) -> ConfigFlowResult:
+        """Show a step, with what was typed (never a password) and what went wrong."""
+        kept = {k: v for k, v in (suggested or {}).items() if k != CONF_PASSWORD}
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, kept),
+            errors={"base": error.key} if error else None,
+            description_placeholders=placeholders
+            | (error.placeholders if error else {}),
+        )
+
+
+class SmgwOptionsFlow(OptionsFlow):
+    """How often to read."""
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the interval; the maker's floor is explained, not silently applied."""
+        floor = int(
+            VENDORS[GatewayConfig.of(self.config_entry).vendor].floor.total_seconds()
+            / 60
+        )
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            minutes = int(user_input[CONF_INTERVAL])
+            if minutes >= floor:
+                return self.async_create_entry(data={CONF_INTERVAL: minutes})
+            errors[CONF_INTERVAL] = "interval_too_short"
+        schema = probatio.Schema({probatio.Required(CONF_INTERVAL): INTERVAL_SELECTOR})
+        current = {CONF_INTERVAL: DEFAULT_INTERVAL.total_seconds() / 60}
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(
+                schema, current | self.config_entry.options | (user_input or {})
+            ),
+            errors=errors,
+            description_placeholders={"floor": str(floor)},
+        )
+
+
+def _login_subentry(account: Mapping[str, Any]) -> ConfigSubentryData:
+    """Return a login as the entry keeps it."""
+    user = account[CONF_USERNAME]
+    return ConfigSubentryData(
+        data={CONF_USERNAME: user, CONF_PASSWORD: account[CONF_PASSWORD]},
+        subentry_type=SUBENTRY_LOGIN,
+        title=user,
+        unique_id=f"{SUBENTRY_LOGIN}_{user}",
+    )

@@ -1,0 +1,86 @@
+"""What helps to find a fault, without what tells whose home it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+
+from .coordinator import SmgwCoordinator
+from .han.model import Meter, Snapshot
+from .models import SmgwConfigEntry
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: SmgwConfigEntry
+) -> dict[str, Any]:
+    """Return facts by name; nothing of the entry is passed on as a whole."""
+    runtime = entry.runtime_data
+    coordinator = runtime.coordinator
+    return {
+        "entry": {
+            "vendor": runtime.config.vendor,
+            "port": runtime.config.port,
+            "options": dict(entry.options),
+            "logins": len(entry.subentries),
+        },
+        "coordinator": _coordinator(coordinator),
+        "snapshot": _snapshot(coordinator.data),
+    }
+
+
+def _coordinator(coordinator: SmgwCoordinator) -> dict[str, Any]:
+    error = coordinator.last_error
+    hold = coordinator.memory.hold
+    return {
+        "last_update_success": coordinator.last_update_success,
+        "interval_minutes": coordinator.interval.total_seconds() / 60,
+        "last_error": error and {"key": error.key, "detail": error.detail},
+        "hold": hold and {"until": hold.until.isoformat(), "key": hold.key},
+        "learned": dict(coordinator.memory.learned),
+    }
+
+
+def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    gateway = snapshot.gateway
+    names = {
+        meter_id: f"meter {number}"
+        for number, meter_id in enumerate(sorted(snapshot.meters), 1)
+    }
+    return {
+        "maker": gateway.gateway_id[1:4],
+        "firmware": gateway.firmware,
+        "clock": gateway.clock and gateway.clock.isoformat(),
+        "last_sync": gateway.last_sync and gateway.last_sync.isoformat(),
+        "requests": snapshot.requests,
+        "meters": {
+            names[meter_id]: _meter(meter)
+            for meter_id, meter in snapshot.meters.items()
+        },
+        "skipped": [
+            {"where": _rename(skipped.where, names), "reason": skipped.reason}
+            for skipped in snapshot.skipped
+        ],
+    }
+
+
+def _meter(meter: Meter) -> dict[str, Any]:
+    return {
+        "medium": meter.medium,
+        "maker": meter.maker,
+        "capture_interval": meter.capture_interval
+        and meter.capture_interval.total_seconds(),
+        "registers": {
+            obis: {
+                "unit": reading.register.unit,
+                "capture_time": reading.capture_time.isoformat(),
+                "signed": reading.signature is not None,
+            }
+            for obis, reading in meter.readings.items()
+        },
+    }
+
+
+def _rename(where: str, names: Mapping[str, str]) -> str:
+    """Return where a row was, without a meter's number."""
+    meter_id, _, row = where.partition(" ")
+    return f"{names.get(meter_id, 'a meter')} {row}".strip()

@@ -1,0 +1,72 @@
+"""What all entities share: their device, their unique id, when they are available."""
+
+from typing import override
+
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .const import DOMAIN
+from .coordinator import SmgwCoordinator
+from .han.model import Meter
+
+
+def meter_identifier(gateway_id: str, meter_id: str) -> str:
+    """Return the device identifier of a meter."""
+    return f"{gateway_id}_{meter_id}"
+
+
+class GatewayEntity(CoordinatorEntity[SmgwCoordinator]):
+    """An entity of the gateway itself."""
+
+    _attr_has_entity_name = True
+
+    def __init__(
+        self, coordinator: SmgwCoordinator, description: EntityDescription
+    ) -> None:
+        """Attach to the gateway's device, which the entry has registered."""
+        super().__init__(coordinator)
+        self.entity_description = description
+        self._attr_unique_id = f"{coordinator.gateway_id}_{description.key}"
+        self._attr_device_info = DeviceInfo(
+            identifiers={(DOMAIN, coordinator.gateway_id)}
+        )
+
+
+class MeterEntity(CoordinatorEntity[SmgwCoordinator]):
+    """An entity of a meter behind the gateway."""
+
+    _attr_has_entity_name = True
+
+    def __init__(
+        self, coordinator: SmgwCoordinator, meter: Meter, description: EntityDescription
+    ) -> None:
+        """Attach to the meter's device, reached through the gateway's."""
+        super().__init__(coordinator)
+        self.entity_description = description
+        self._meter_id = meter.meter_id
+        identifier = meter_identifier(coordinator.gateway_id, meter.meter_id)
+        self._attr_unique_id = f"{identifier}_{description.key}"
+        self._attr_device_info = DeviceInfo(
+            identifiers={(DOMAIN, identifier)},
+            manufacturer=meter.maker,
+            serial_number=meter.meter_id,
+            translation_key=f"meter_{meter.medium}",
+            translation_placeholders={"meter": meter.meter_id},
+            via_device_id=dr.async_get_device_id_by_identifier(
+                coordinator.hass,
+                (DOMAIN, coordinator.gateway_id),
+                config_entry_id=coordinator.config_entry.entry_id,
+            ),
+        )
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the last poll succeeded and saw the meter."""
+        return super().available and self._meter is not None
+
+    @property
+    def _meter(self) -> Meter | None:
+        return self.coordinator.data.meters.get(self._meter_id)

@@ -1,0 +1,78 @@
+"""Where a gateway is: what people type, understood."""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+import re
+from urllib.parse import urlsplit
+
+from yarl import URL
+
+from .errors import InvalidAddress
+
+DEFAULT_PORT = 443
+
+_NAME = re.compile(
+    r"(?=.{1,253}\.?$)(?:(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.)*(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Host (name, IPv4, or IPv6 without brackets, with zone if it has one) and port."""
+
+    host: str
+    port: int = DEFAULT_PORT
+
+    def __str__(self) -> str:
+        """Return host and port as people write them; the usual port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORT else f"{host}:{self.port}"
+
+    def url(self, path: str = "/") -> URL:
+        """Return the HTTPS URL of a path."""
+        return URL.build(scheme="https", host=self.host, port=self.port, path=path)
+
+
+def parse_address(text: str) -> Address:
+    """Understand a bare address, a name, `[IPv6]:port` or a pasted URL.
+
+    Raises `InvalidAddress`. The scheme and path of a URL do not matter: the
+    consumer interface is always HTTPS and the driver knows its path.
+    """
+    text = text.strip()
+    if "://" not in text:
+        bare = text.strip("[]")
+        if text.count(":") > 1 and _is_ipv6(bare):
+            return Address(bare)
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as err:
+        raise InvalidAddress("not an address") from err
+    if not host or port == 0 or parts.scheme not in ("http", "https"):
+        raise InvalidAddress("no host, or not HTTP")
+    if not (_is_ip(host) or _is_name(host)):
+        raise InvalidAddress("not a host")
+    return Address(host, port or DEFAULT_PORT)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_name(text: str) -> bool:
+    """Say whether it is a host name; all digits and dots is a mistyped address."""
+    return bool(_NAME.fullmatch(text)) and not re.fullmatch(r"[\d.]+", text)

@@ -1,0 +1,57 @@
+"""A gateway's TLS certificate: whose it is, and whether it is still the same."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+import ssl
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from . import ids
+from .errors import NotAGateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCertificate:
+    """What a gateway's certificate says of it."""
+
+    der: bytes
+    gateway_id: str
+    not_after: datetime
+    """End of validity (UTC)."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the certificate as people compare it, `AB:CD:…`."""
+        return sha256(self.der).digest().hex(":").upper()
+
+    @property
+    def pem(self) -> str:
+        """Return the certificate as it is stored."""
+        return ssl.DER_cert_to_PEM_cert(self.der)
+
+
+def read_certificate(der: bytes) -> GatewayCertificate:
+    """Read the certificate a gateway showed.
+
+    The subject's common name is the gateway id (observed with PPC; Theben appends
+    `.SMGW`). Raises `NotAGateway` for any other certificate.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        not_after = certificate.not_valid_after_utc
+    except ValueError as err:
+        raise NotAGateway("unreadable certificate") from err
+    for name in names:
+        if gateway_id := ids.gateway_id(str(name.value)):
+            return GatewayCertificate(
+                der=der, gateway_id=gateway_id, not_after=not_after
+            )
+    raise NotAGateway("certificate names no gateway")
+
+
+def pem_to_der(pem: str) -> bytes:
+    """Return the bytes of a stored certificate. Raises `ValueError` if it is none."""
+    return ssl.PEM_cert_to_DER_cert(pem)

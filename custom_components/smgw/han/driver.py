@@ -1,0 +1,70 @@
+"""What every driver can do, and which driver reads which maker's gateways."""
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from . import ids, ppc
+from .errors import UnsupportedVendor
+from .model import Credentials, Snapshot
+from .transport import Transport
+
+
+class Driver(Protocol):
+    """Reads one gateway.
+
+    Every method takes its turn in the gateway's queue, logs out whatever happens,
+    and raises nothing but `SmgwError`.
+    """
+
+    async def check(self) -> None:
+        """See, without any credentials, that the consumer interface answers."""
+
+    async def read_latest(self, credentials: Credentials) -> Snapshot:
+        """Log in, read the newest value of every register, log out."""
+
+
+type DriverFactory = Callable[
+    [Transport, MutableMapping[str, Any], Callable[[], datetime]], Driver
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """A maker of gateways and how to treat them."""
+
+    flag: str
+    """FLAG letters: characters 2 to 4 of the gateway id."""
+    name: str
+    model: str
+    path: str
+    """Where a browser finds the consumer interface."""
+    driver: DriverFactory
+    floor: timedelta
+    """Sessions nearer to each other than this harm the gateway."""
+
+
+VENDORS = {
+    vendor.flag: vendor
+    for vendor in (
+        Vendor(
+            flag="PPC",
+            name="Power Plus Communications",
+            model="Smart Meter Gateway",
+            path=ppc.PATH,
+            driver=ppc.PpcDriver,
+            # It reads its meters every 900 s, and consumer interfaces polled every
+            # 5 to 10 min died within two weeks (observed).
+            floor=timedelta(minutes=15),
+        ),
+    )
+}
+
+
+def vendor_of(gateway_id: str) -> Vendor:
+    """Return the maker of a gateway. Raises `UnsupportedVendor`."""
+    try:
+        return VENDORS[ids.flag(gateway_id)]
+    except KeyError:
+        raise UnsupportedVendor(gateway_id) from None

@@ -1,0 +1,220 @@
+"""What can go wrong between us and a gateway.
+
+Each failure the owner can tell apart, or act upon differently, is a class of its
+own. `key` names the translated text, `placeholders` are its variables; neither
+ever holds a secret or a piece of a page.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+
+class SmgwError(Exception):
+    """Base of everything that leaves the client."""
+
+    key: ClassVar[str] = "unknown_failure"
+
+    def __init__(self, detail: str = "") -> None:
+        """Keep a technical detail for the log; it is never shown as the reason."""
+        super().__init__(detail or self.key)
+        self.detail = detail
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        return {}
+
+
+# What the owner typed.
+
+
+class InvalidAddress(SmgwError):
+    """The address is neither a host, a host with port, nor a URL."""
+
+    key = "invalid_address"
+
+
+class InvalidUser(SmgwError):
+    """The user name cannot be sent: HTTP Digest allows no colon in it (RFC 7616)."""
+
+    key = "invalid_user"
+
+
+# TCP, TLS, certificate.
+
+
+class SmgwConnectionError(SmgwError):
+    """No usable connection to the gateway."""
+
+    key = "cannot_connect"
+
+
+class HostNotFound(SmgwConnectionError):
+    """The host name has no address."""
+
+    key = "host_not_found"
+
+
+class ConnectionRefused(SmgwConnectionError):
+    """Something lives at the address, but not on this port."""
+
+    key = "connection_refused"
+
+
+class Unreachable(SmgwConnectionError):
+    """Nothing answers at the address."""
+
+    key = "unreachable"
+
+
+class TlsFailed(SmgwConnectionError):
+    """The port answers, but no TLS connection comes about."""
+
+    key = "tls_failed"
+
+
+class CertificateChanged(SmgwConnectionError):
+    """The certificate shown is not the one the owner confirmed; nothing was sent."""
+
+    key = "certificate_changed"
+
+
+class ConnectionCut(SmgwConnectionError):
+    """The gateway closed the connection in the middle of an exchange."""
+
+    key = "connection_cut"
+
+
+class AnswerTimeout(SmgwConnectionError):
+    """The gateway took a request and did not finish its answer in time."""
+
+    key = "answer_timeout"
+
+
+# Who it is.
+
+
+class NotAGateway(SmgwError):
+    """Something else than a gateway's consumer interface answers."""
+
+    key = "not_a_gateway"
+
+
+class UnsupportedVendor(SmgwError):
+    """A gateway, but of a maker there is no driver for."""
+
+    key = "unsupported_vendor"
+
+    def __init__(self, gateway_id: str) -> None:
+        """Name the gateway."""
+        super().__init__(gateway_id)
+        self.gateway_id = gateway_id
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        return {"gateway_id": self.gateway_id}
+
+
+# Login.
+
+
+class SmgwLoginError(SmgwError):
+    """The gateway refused the login: trying the same again may lock it."""
+
+    key = "login_refused"
+
+
+class WrongPassword(SmgwLoginError):
+    """User or password are wrong (HTTP 401 to an answered challenge)."""
+
+    key = "wrong_password"
+
+
+class LoginRefused(SmgwLoginError):
+    """The refusal page instead of a session.
+
+    Seen for wrong credentials on some firmware, and for right ones where the
+    operator's consumer account is broken (observed with several operators).
+    """
+
+    key = "login_refused"
+
+
+class PortalLocked(SmgwError):
+    """The gateway counts down after too many wrong logins."""
+
+    key = "portal_locked"
+
+    def __init__(self, remaining: timedelta) -> None:
+        """Keep how long the lock lasts."""
+        super().__init__(f"locked for {remaining}")
+        self.remaining = remaining
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        minutes, seconds = divmod(int(self.remaining.total_seconds()), 60)
+        return {"remaining": f"{minutes}:{seconds:02}"}
+
+
+class SessionInUse(SmgwError):
+    """Somebody else is logged in; a gateway serves one session at a time."""
+
+    key = "session_in_use"
+
+
+class SessionExpired(SmgwError):
+    """The gateway dropped our session, or no longer knows an id it gave us."""
+
+    key = "session_expired"
+
+
+# Answers.
+
+
+class GatewayFault(SmgwError):
+    """The gateway reports an inner fault (HTTP 5xx)."""
+
+    key = "gateway_fault"
+
+
+class PageTooLarge(SmgwError):
+    """An answer larger than any page of a gateway."""
+
+    key = "page_too_large"
+
+
+class PageUnreadable(SmgwError):
+    """A page of the gateway that we cannot read, or that answers something else."""
+
+    key = "page_unreadable"
+
+
+class NoMeterAssigned(SmgwError):
+    """Login works, but the operator assigned no meter to this account."""
+
+    key = "no_meter"
+
+
+class NoData(SmgwError):
+    """The gateway holds nothing for the span asked for."""
+
+    key = "no_data"
+
+
+class RangeTooLarge(SmgwError):
+    """The span asked for holds more records than the gateway hands out at once."""
+
+    key = "range_too_large"
+
+    def __init__(self, found: int, allowed: int) -> None:
+        """Keep the gateway's own numbers, in records."""
+        super().__init__(f"{found} records, {allowed} allowed")
+        self.found = found
+        self.allowed = allowed
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        return {"found": str(self.found), "allowed": str(self.allowed)}

@@ -1,0 +1,69 @@
+"""Failures of socket, TLS and HTTP, each given its own name. The only place that does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import errno
+import socket
+import ssl
+
+import aiohttp
+
+from .errors import (
+    AnswerTimeout,
+    CertificateChanged,
+    ConnectionCut,
+    ConnectionRefused,
+    HostNotFound,
+    NotAGateway,
+    SmgwConnectionError,
+    TlsFailed,
+    Unreachable,
+)
+
+# OpenSSL's verification results that mean "this is not the pinned certificate":
+# bad signature, self-signed, self-signed in chain, no issuer, no chain.
+_NOT_THE_PIN = frozenset({7, 18, 19, 20, 21})
+
+
+@contextmanager
+def typed_failures() -> Iterator[None]:
+    """Raise an `SmgwError` for whatever aiohttp, ssl or the system raise inside."""
+    try:
+        yield
+    except aiohttp.ServerFingerprintMismatch as err:
+        raise CertificateChanged("other certificate, same key") from err
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as err:
+        raise ConnectionCut("closed before the answer was complete") from err
+    except OSError as err:
+        raise _from_os_error(err) from err
+    except aiohttp.ClientError as err:
+        raise NotAGateway(type(err).__name__) from err
+
+
+def _from_os_error(err: OSError) -> SmgwConnectionError:
+    """Name a failure of the system's, of TLS, or a time-out; most are `OSError`s."""
+    if isinstance(err, aiohttp.ClientConnectorError) and err.os_error is not err:
+        return _from_connecting(err.os_error)
+    if isinstance(err, aiohttp.ConnectionTimeoutError):
+        return Unreachable("no connection in time")
+    if isinstance(err, TimeoutError):
+        return AnswerTimeout("no complete answer in time")
+    if isinstance(err, aiohttp.ClientError):
+        return ConnectionCut(type(err).__name__)
+    return _from_connecting(err)
+
+
+def _from_connecting(cause: OSError) -> SmgwConnectionError:
+    if isinstance(cause, socket.gaierror):
+        return HostNotFound("no address for the name")
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        if cause.verify_code in _NOT_THE_PIN:
+            return CertificateChanged("other certificate")
+        return TlsFailed(cause.verify_message)
+    if isinstance(cause, ssl.SSLError):
+        return TlsFailed(cause.reason or "SSLError")
+    if cause.errno == errno.ECONNREFUSED:
+        return ConnectionRefused("port closed")
+    if isinstance(cause, ConnectionError):
+        return TlsFailed("closed during the handshake")
+    return Unreachable(cause.strerror or type(cause).__name__)

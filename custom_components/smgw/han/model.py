@@ -1,0 +1,121 @@
+"""What a gateway tells: gateway, meters, registers, readings.
+
+All values are immutable. Times are timezone-aware UTC, values are `Decimal` in the
+unit that stands beside them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+
+from .ids import Medium
+from .obis import Obis
+from .units import Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """A consumer account on a gateway."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        """Never print the secret."""
+        return "Credentials(…)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A gateway as it describes itself."""
+
+    gateway_id: str
+    firmware: str | None
+    clock: datetime | None
+    """The gateway's own clock when it answered; None if it could not be decided."""
+    last_sync: datetime | None
+    """When that clock was last set from the operator's time server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """One quantity of one meter."""
+
+    meter_id: str
+    obis: Obis
+    unit: Unit
+    name: str
+    """The operator's name for it, as the gateway shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One valid value of a register."""
+
+    register: Register
+    value: Decimal
+    capture_time: datetime
+    """When the gateway took the value, seconds after the target time."""
+    signature: str | None = None
+    """The gateway's signature over the value, hex, as delivered; not checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """A meter behind the gateway, with the newest reading of each register."""
+
+    meter_id: str
+    logical_name: str
+    medium: Medium
+    maker: str | None
+    """FLAG letters of the maker."""
+    address: str | None
+    """The meter's number as the gateway addresses it (`Zähleradresse`)."""
+    capture_interval: timedelta | None
+    readings: Mapping[str, Reading]
+    """By OBIS code as text."""
+
+    @property
+    def last_capture(self) -> datetime | None:
+        """Return when the newest reading was taken."""
+        return max((r.capture_time for r in self.readings.values()), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A row or a meter that was not used, and why."""
+
+    where: str
+    """Meter id and, for a row, what it says it is."""
+    reason: str
+    """A fixed word, e.g. `invalid`, `ambiguous_time`, `unknown_unit`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What one session saw."""
+
+    gateway: Gateway
+    meters: Mapping[str, Meter]
+    """By meter id."""
+    skipped: tuple[Skipped, ...] = ()
+    requests: int = 0
+    """HTTP requests sent, the challenge included."""
+
+    @classmethod
+    def of(
+        cls,
+        gateway: Gateway,
+        meters: list[Meter],
+        skipped: list[Skipped],
+        requests: int,
+    ) -> Snapshot:
+        """Collect meters by id."""
+        return cls(
+            gateway=gateway,
+            meters=MappingProxyType({meter.meter_id: meter for meter in meters}),
+            skipped=tuple(skipped),
+            requests=requests,
+        )

@@ -1,0 +1,281 @@
+"""Driver for the consumer interface of PPC gateways.
+
+One CGI serves a small HTML application: Digest login and a session cookie (or, on
+the oldest firmware, a hidden `sessionid`), then forms sent by POST whose ids change
+with every session. Protocol facts: the vendor's transparency-software adapter and
+observations of several independent clients.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+import logging
+from typing import Any
+
+from . import ids, ppc_pages as pages
+from .errors import (
+    GatewayFault,
+    NoMeterAssigned,
+    NotAGateway,
+    PageUnreadable,
+    PortalLocked,
+    SessionExpired,
+    SessionInUse,
+    SmgwConnectionError,
+    SmgwError,
+    SmgwLoginError,
+    WrongPassword,
+)
+from .html import Page
+from .model import Credentials, Gateway, Meter, Skipped, Snapshot
+from .ppc_readings import Readings, berlin_clock
+from .transport import Answer, Connection, Transport
+
+_LOGGER = logging.getLogger(__name__)
+
+PATH = "/cgi-bin/hanservice.cgi"
+
+# Above this a page is read in a worker thread, so that it does not hold the loop.
+_LARGE = 24 * 1024
+
+
+class _OddFirstAnswer(Exception):
+    """Logging in by the first form did not lead to the meter list."""
+
+
+class PpcDriver:
+    """Reads one PPC gateway; see `driver.Driver`.
+
+    `memory` keeps what was learned of the gateway between sessions and restarts:
+    `firmware`, and whether on it the first form may also log in (`login_by_post`),
+    which saves the welcome page.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        memory: MutableMapping[str, Any],
+        now: Callable[[], datetime],
+    ) -> None:
+        """Take the way to the gateway, its memory, and our clock (UTC)."""
+        self._transport = transport
+        self._memory = memory
+        self._now = now
+        self._readings = Readings()
+
+    async def check(self) -> None:
+        """See that the CGI asks for Digest. Raises `NotAGateway` if it does not."""
+        async with self._transport.queue, self._transport.connect(None) as connection:
+            answer = await connection.request("GET", PATH)
+        challenge = answer.headers.get("WWW-Authenticate", "")
+        if answer.status == 401 and challenge.lower().startswith("digest"):
+            return
+        if answer.status != 200:
+            raise NotAGateway(f"HTTP {answer.status} instead of a challenge")
+        raise pages.explain(await _read_page(answer))
+
+    async def read_latest(self, credentials: Credentials) -> Snapshot:
+        """Log in, read the newest value of every register, log out.
+
+        Four requests for one meter and one more for each further; five where the
+        welcome page is needed. An expired session is opened once more.
+        """
+        async with self._transport.queue:
+            try:
+                return await self._read_latest(credentials)
+            except SessionExpired:
+                return await self._read_latest(credentials)
+
+    async def _read_latest(self, credentials: Credentials) -> Snapshot:
+        if self._memory.get("login_by_post", False) is not False:
+            try:
+                return await self._one_session(credentials, by_post=True)
+            except _OddFirstAnswer as odd:
+                _LOGGER.debug("The gateway wants its welcome page first: %s", odd)
+                self._memory["login_by_post"] = False
+        return await self._one_session(credentials, by_post=False)
+
+    async def _one_session(
+        self, credentials: Credentials, *, by_post: bool
+    ) -> Snapshot:
+        async with (
+            self._transport.connect(credentials) as connection,
+            _session(connection, self._transport.timeouts.farewell) as session,
+        ):
+            listing = await (
+                self._log_in_by_post(session) if by_post else _log_in(session)
+            )
+            meters, skipped = await self._read_meters(session, listing)
+        footer = pages.footer(session.latest)
+        now = self._now()
+        self._learn(footer.firmware, by_post=by_post, cookie=not session.session_id)
+        clock, last_sync = berlin_clock(footer.clock, footer.last_sync, now)
+        gateway = Gateway(
+            gateway_id=self._transport.gateway_id,
+            firmware=footer.firmware,
+            clock=clock,
+            last_sync=last_sync,
+        )
+        return Snapshot.of(gateway, meters, skipped, connection.requests)
+
+    async def _log_in_by_post(self, session: _Session) -> Page:
+        """Log in by the meter form itself. Raises `_OddFirstAnswer`.
+
+        A lost connection or a locked portal says nothing against this way; nor does
+        a refused password, once the way has been seen to work.
+        """
+        proven = self._memory.get("login_by_post") is True
+        try:
+            listing = await session.post("meterform")
+            if not session.cookie:
+                raise _OddFirstAnswer("no session")
+            if not pages.meter_options(listing):
+                raise _OddFirstAnswer("no meter list")
+        except SmgwConnectionError, PortalLocked:
+            raise
+        except SmgwLoginError as err:
+            if proven:
+                raise
+            raise _OddFirstAnswer(err.key) from err
+        except SmgwError as err:
+            raise _OddFirstAnswer(err.key) from err
+        return listing
+
+    async def _read_meters(
+        self, session: _Session, listing: Page
+    ) -> tuple[list[Meter], list[Skipped]]:
+        options = pages.meter_options(listing)
+        if not options:
+            if pages.is_meter_list(listing):
+                raise NoMeterAssigned("empty meter list")
+            raise pages.explain(listing)
+        if not pages.is_whole(listing):
+            raise PageUnreadable("the meter list was cut off")
+        meters: dict[str, Meter] = {}
+        skipped: list[Skipped] = []
+        for logical_name in options:
+            meter_id = ids.meter_id(logical_name)
+            if meter_id is None or meter_id in meters:
+                reason = "duplicate" if meter_id else "strange_meter_id"
+                skipped.append(Skipped(where=logical_name[:60], reason=reason))
+                continue
+            # Ids change from page to page on some firmware: the newest list counts.
+            mid = pages.meter_options(session.latest).get(
+                logical_name, options[logical_name]
+            )
+            profile = pages.meter_profile(
+                await session.post("showMeterProfile", mid=mid)
+            )
+            if profile.meter and ids.meter_id(profile.meter) != meter_id:
+                raise PageUnreadable("values of another meter")
+            meters[meter_id] = self._readings.meter(
+                meter_id, logical_name, profile, self._now(), skipped
+            )
+        self._readings.keep_only(meters)
+        return list(meters.values()), skipped
+
+    def _learn(self, firmware: str | None, *, by_post: bool, cookie: bool) -> None:
+        """Remember, per firmware, whether the first form may log in."""
+        if by_post:
+            self._memory["login_by_post"] = True
+        elif not cookie:
+            # Without cookies the session's id stands only on the welcome page.
+            self._memory["login_by_post"] = False
+        elif firmware != self._memory.get("firmware"):
+            self._memory["login_by_post"] = None
+        self._memory["firmware"] = firmware
+
+
+class _Session:
+    """A consumer's session on the gateway."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.session_id: str | None = None
+        """Hidden session id of firmware without cookies."""
+        self.latest = Page()
+        """The page received last; the next request takes its ids and token."""
+
+    @property
+    def cookie(self) -> bool:
+        """Say whether the gateway opened a session by cookie."""
+        return bool(self._connection.cookies)
+
+    @property
+    def open(self) -> bool:
+        """Say whether there is something to log out from."""
+        return self.cookie or self.session_id is not None
+
+    async def welcome(self) -> Page:
+        """Ask for the welcome page, which logs in."""
+        return await self._accept(await self._connection.request("GET", PATH))
+
+    async def post(
+        self, action: str, within: float | None = None, **fields: str
+    ) -> Page:
+        """Send a form. Raises `SmgwError` for what is not a page of a session."""
+        form = {"sessionid": self.session_id} if self.session_id else {}
+        if token := self.latest.hidden("tkn"):
+            form["tkn"] = token
+        form |= {"action": action, **fields}
+        return await self._accept(
+            await self._connection.request("POST", PATH, form, within=within)
+        )
+
+    async def _accept(self, answer: Answer) -> Page:
+        if answer.status == 401:
+            # A challenge in mid-session was answered by the Digest layer already.
+            raise SessionExpired("401") if self.open else WrongPassword("401")
+        if answer.status >= 500:
+            raise GatewayFault(f"HTTP {answer.status}")
+        if answer.status != 200:
+            raise NotAGateway(f"HTTP {answer.status}")
+        self.latest = await _read_page(answer)
+        return self.latest
+
+
+async def _log_in(session: _Session) -> Page:
+    """Log in by the welcome page and return the meter list."""
+    welcome = await session.welcome()
+    if not session.cookie:
+        session.session_id = welcome.hidden("sessionid")
+    if not session.open:
+        # The second client of a gateway gets a page of it, but no session (observed).
+        error = pages.explain(welcome)
+        if isinstance(error, PageUnreadable) or not welcome.text:
+            raise SessionInUse("no session")
+        raise error
+    if not pages.is_welcome(welcome) and not pages.is_ours(welcome):
+        raise pages.explain(welcome)
+    return await session.post("meterform")
+
+
+@asynccontextmanager
+async def _session(connection: Connection, farewell: float) -> AsyncIterator[_Session]:
+    """Log out in the end, whatever happened; a session left open locks others out."""
+    session = _Session(connection)
+    try:
+        yield session
+    finally:
+        if session.open:
+            await _log_out(session, farewell)
+
+
+async def _log_out(session: _Session, farewell: float) -> None:
+    try:
+        page = await session.post("logout", within=farewell)
+    except SmgwError as err:
+        # What the session was for is done or has its own error.
+        _LOGGER.debug("Logout failed: %s", err)
+        return
+    if not pages.is_farewell(page):
+        _LOGGER.debug("The gateway did not confirm the logout")
+
+
+async def _read_page(answer: Answer) -> Page:
+    if len(answer.body) < _LARGE:
+        return pages.read(answer.body)
+    return await asyncio.get_running_loop().run_in_executor(
+        None, pages.read, answer.body
+    )

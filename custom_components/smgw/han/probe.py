@@ -1,0 +1,25 @@
+"""The first steps towards a gateway, each testing the next thing only.
+
+TCP, TLS and certificate are here and need no account. What follows (HTTP, login,
+meters) is the driver's.
+"""
+
+from .address import Address
+from .certificate import GatewayCertificate, read_certificate
+from .driver import vendor_of
+from .tls import fetch_certificate
+from .transport import Timeouts
+
+
+async def look(
+    address: Address, timeouts: Timeouts | None = None
+) -> GatewayCertificate:
+    """Return the certificate of the gateway at an address. Sends nothing.
+
+    Raises the children of `SmgwConnectionError`, `NotAGateway` if the certificate
+    names no gateway, `UnsupportedVendor` if there is no driver for it.
+    """
+    within = (timeouts or Timeouts()).connect
+    certificate = read_certificate(await fetch_certificate(address, within))
+    vendor_of(certificate.gateway_id)
+    return certificate

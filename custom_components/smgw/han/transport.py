@@ -1,0 +1,195 @@
+"""One TLS connection to one gateway: pinned, with HTTP Digest, one at a time.
+
+A gateway serves one connection and one session (the vendor's transparency-software
+adapter allows itself a single connection). So everything that talks to a gateway
+waits in one queue, whoever asks: set-up, polls, several accounts.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+import ssl
+from weakref import WeakValueDictionary
+
+import aiohttp
+from aiohttp import hdrs
+
+from .address import Address
+from .errors import InvalidUser, PageTooLarge
+from .failures import typed_failures
+from .model import Credentials
+from .tls import pinned_context
+
+# A full page of 200 values is about 100 kB; nothing a gateway shows comes near this.
+MAX_BODY = 2 * 1024 * 1024
+
+_queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits in seconds. A gateway may take 15 s for a page (observed)."""
+
+    connect: float = 10
+    answer: float = 60
+    farewell: float = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RequestCounter:
+    """Counts what goes over the wire, challenges included (an aiohttp middleware)."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.sent = 0
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Count one request and pass it on."""
+        self.sent += 1
+        return await handler(request)
+
+
+class Connection:
+    """An open way to the gateway; made by `Transport.connect`."""
+
+    def __init__(
+        self,
+        address: Address,
+        session: aiohttp.ClientSession,
+        context: ssl.SSLContext,
+        counter: RequestCounter,
+    ) -> None:
+        """Wrap a session that belongs to this connection alone."""
+        self._address = address
+        self._session = session
+        self._context = context
+        self._counter = counter
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests were sent so far."""
+        return self._counter.sent
+
+    @property
+    def cookies(self) -> set[str]:
+        """Return the names of the cookies the gateway has set."""
+        return {cookie.key for cookie in self._session.cookie_jar}
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        within: float | None = None,
+    ) -> Answer:
+        """Send one request and read the whole answer, at most `MAX_BODY` bytes.
+
+        Redirects are not followed: a consumer interface leads nowhere else. `within`
+        is a shorter limit in seconds. Raises `SmgwConnectionError`, `PageTooLarge`,
+        and `NotAGateway` for what is no HTTP.
+        """
+        with typed_failures():
+            async with asyncio.timeout(within):
+                async with self._session.request(
+                    method,
+                    self._address.url(path),
+                    data=form,
+                    ssl=self._context,
+                    allow_redirects=False,
+                ) as response:
+                    body = await _read_capped(response)
+                    return Answer(response.status, response.headers, body)
+
+
+class Transport:
+    """Makes connections to one gateway, which must show the pinned certificate."""
+
+    def __init__(
+        self,
+        address: Address,
+        gateway_id: str,
+        pin: bytes,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        """Take the address, the gateway's id and its certificate (DER)."""
+        self.address = address
+        self.gateway_id = gateway_id
+        self.timeouts = timeouts or Timeouts()
+        self.queue = queue_for(gateway_id)
+        self._pin = pin
+        self._context: ssl.SSLContext | None = None
+
+    @asynccontextmanager
+    async def connect(
+        self, credentials: Credentials | None
+    ) -> AsyncIterator[Connection]:
+        """Open a connection with its own cookies and Digest state, and close it.
+
+        Waiting in the queue is the caller's: several requests belong to one turn.
+        Raises `InvalidUser` for a user name that Digest cannot carry.
+        """
+        counter = RequestCounter()
+        middlewares: list[aiohttp.ClientMiddlewareType] = [counter]
+        if credentials is not None:
+            if ":" in credentials.user:
+                raise InvalidUser("colon in user name")
+            middlewares.insert(
+                0,
+                aiohttp.DigestAuthMiddleware(credentials.user, credentials.password),
+            )
+        context = await self._pinned()
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                # Compared after the handshake, before the first request: the
+                # context lets only the pinned key through, this its very bytes.
+                ssl=aiohttp.Fingerprint(sha256(self._pin).digest()),
+                limit=1,
+                use_dns_cache=False,
+                resolver=aiohttp.ThreadedResolver(),
+            ),
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            middlewares=middlewares,
+            timeout=aiohttp.ClientTimeout(
+                total=self.timeouts.answer, sock_connect=self.timeouts.connect
+            ),
+            # Some firmware cuts pages short for a client without a name (observed).
+            headers={hdrs.USER_AGENT: "smgw"},
+        ) as session:
+            yield Connection(self.address, session, context, counter)
+
+    async def _pinned(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = await asyncio.get_running_loop().run_in_executor(
+                None, pinned_context, self._pin
+            )
+        return self._context
+
+
+def queue_for(gateway_id: str) -> asyncio.Lock:
+    """Return the queue everybody waits in who wants to talk to this gateway."""
+    if (lock := _queues.get(gateway_id)) is None:
+        lock = _queues[gateway_id] = asyncio.Lock()
+    return lock
+
+
+async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY:
+            response.close()
+            raise PageTooLarge(f"more than {MAX_BODY} bytes")
+    return bytes(body)

@@ -1,0 +1,42 @@
+"""Units of a register, in one spelling whatever the gateway writes."""
+
+from enum import StrEnum
+
+
+class Unit(StrEnum):
+    """Units a gateway delivers (DLMS unit table)."""
+
+    WATT_HOUR = "Wh"
+    KILOWATT_HOUR = "kWh"
+    VAR_HOUR = "varh"
+    KILOVAR_HOUR = "kvarh"
+    VOLT_AMPERE_HOUR = "VAh"
+    KILOVOLT_AMPERE_HOUR = "kVAh"
+    WATT = "W"
+    KILOWATT = "kW"
+    VAR = "var"
+    VOLT_AMPERE = "VA"
+    VOLT = "V"
+    AMPERE = "A"
+    HERTZ = "Hz"
+    DEGREE = "°"
+    CUBIC_METRE = "m³"
+    MEGAJOULE = "MJ"
+    GIGAJOULE = "GJ"
+    NONE = ""
+
+
+_SPELLINGS = {unit.value.casefold(): unit for unit in Unit}
+_SPELLINGS |= {
+    "m3": Unit.CUBIC_METRE,
+    "m^3": Unit.CUBIC_METRE,
+    "deg": Unit.DEGREE,
+    "grad": Unit.DEGREE,
+    "cos phi": Unit.NONE,
+    "-": Unit.NONE,
+}
+
+
+def parse_unit(text: str) -> Unit | None:
+    """Return the unit for a gateway's spelling, letter case ignored; None if unknown."""
+    return _SPELLINGS.get(" ".join(text.split()).casefold())

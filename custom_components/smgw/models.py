@@ -1,0 +1,66 @@
+"""What an entry holds at run time."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_HOST, CONF_PORT
+
+from .const import CONF_CERTIFICATE, CONF_VENDOR
+from .han.address import Address
+from .han.certificate import pem_to_der
+from .han.transport import Transport
+
+if TYPE_CHECKING:
+    from .coordinator import SmgwCoordinator
+
+type SmgwConfigEntry = ConfigEntry[RuntimeData]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayConfig:
+    """The connection facts of an entry: a change of any of them needs a reload."""
+
+    gateway_id: str
+    host: str
+    port: int
+    vendor: str
+    certificate: str
+    """The pinned certificate, PEM."""
+
+    @classmethod
+    def of(cls, entry: SmgwConfigEntry) -> Self:
+        """Read them from an entry."""
+        return cls(
+            gateway_id=entry.unique_id or "",
+            host=entry.data[CONF_HOST],
+            port=entry.data[CONF_PORT],
+            vendor=entry.data[CONF_VENDOR],
+            certificate=entry.data[CONF_CERTIFICATE],
+        )
+
+    def as_data(self) -> dict[str, Any]:
+        """Return them as entry data."""
+        return {
+            CONF_HOST: self.host,
+            CONF_PORT: self.port,
+            CONF_VENDOR: self.vendor,
+            CONF_CERTIFICATE: self.certificate,
+        }
+
+    @property
+    def address(self) -> Address:
+        """Return where the gateway is."""
+        return Address(self.host, self.port)
+
+    def transport(self) -> Transport:
+        """Return the way to the gateway."""
+        return Transport(self.address, self.gateway_id, pem_to_der(self.certificate))
+
+
+@dataclass(slots=True, kw_only=True)
+class RuntimeData:
+    """Lives as long as the entry is loaded."""
+
+    config: GatewayConfig
+    coordinator: SmgwCoordinator
