@@ -1,0 +1,339 @@
+"""Reads from the integration's code which texts it shows; for test_contract_texts.py.
+
+The code is read, not run, except that names are looked up in the imported
+module and error classes are instantiated for their placeholders.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+import importlib
+import inspect
+from pathlib import Path
+import re
+from typing import Any
+
+from custom_components.smgw.han.errors import SmgwError
+
+INTEGRATION = Path(__file__).parents[1] / "custom_components" / "smgw"
+PACKAGE = "custom_components.smgw"
+FLOW_KINDS = {"ConfigFlow": "config", "OptionsFlow": "options"}
+# What Home Assistant's own flow helpers abort with.
+IMPLIED_ABORTS = {
+    "_abort_if_unique_id_configured": "already_configured",
+    "_async_abort_entries_match": "already_configured",
+    "_abort_if_unique_id_mismatch": "unique_id_mismatch",
+}
+SAMPLES: dict[Any, Any] = {str: "x", int: 1, timedelta: timedelta(minutes=1)}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One text that the code shows: its key and the variables it is given."""
+
+    key: str
+    placeholders: frozenset[str] = frozenset()
+
+
+@dataclass
+class Flow:
+    """What one flow class shows."""
+
+    fields: dict[str, set[str]] = field(default_factory=dict)
+    steps: set[Shown] = field(default_factory=set)
+    errors: set[Shown] = field(default_factory=set)
+    aborts: set[Shown] = field(default_factory=set)
+
+
+class Module:
+    """One module of the integration: its tree and, to look names up, itself."""
+
+    def __init__(self, path: Path) -> None:
+        """Read and import it."""
+        self.path = path
+        self.tree = ast.parse(path.read_text(encoding="utf-8"))
+        name = ".".join(path.relative_to(INTEGRATION).with_suffix("").parts)
+        self.names = vars(
+            importlib.import_module(
+                f"{PACKAGE}.{name.removesuffix('__init__')}".rstrip(".")
+            )
+        )
+
+    def text(self, node: ast.AST | None) -> str | None:
+        """Return the text of a constant, a name or a marked name; None if it is computed."""
+        match node:
+            case ast.Constant(value=str(value)):
+                return value
+            case ast.Name(id=name) if isinstance(self.names.get(name), str):
+                return str(self.names[name])
+            case ast.Call(args=[first, *_]):  # Secret(CONF_PASSWORD)
+                return self.text(first)
+        return None
+
+    def assigned(self, name: str, scope: ast.AST) -> Iterator[ast.AST]:
+        """Return what a name is set to in a function or in the module."""
+        for tree in (scope, self.tree):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+                    targets = (
+                        node.targets if isinstance(node, ast.Assign) else [node.target]
+                    )
+                    if any(
+                        isinstance(target, ast.Name) and target.id == name
+                        for target in targets
+                    ):
+                        yield node.value
+
+
+def modules() -> list[Module]:
+    """Return all modules that may show texts."""
+    return [Module(path) for path in sorted(INTEGRATION.rglob("*.py"))]
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Return every call with the last part of the called name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            match node.func:
+                case ast.Name(id=name) | ast.Attribute(attr=name):
+                    yield name, node
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    """Return a keyword argument."""
+    return next((kw.value for kw in call.keywords if kw.arg == name), None)
+
+
+def literal_keys(node: ast.AST | None) -> frozenset[str]:
+    """Return the constant keys of the dictionaries written in an expression."""
+    if node is None:
+        return frozenset()
+    return frozenset(
+        key.value
+        for part in ast.walk(node)
+        if isinstance(part, ast.Dict)
+        for key in part.keys
+        if isinstance(key, ast.Constant)
+    )
+
+
+def client_errors() -> set[Shown]:
+    """Return the keys of all errors that the client may raise, with their variables."""
+    found = set()
+    todo: list[type[SmgwError]] = [SmgwError]
+    while todo:
+        kind = todo.pop()
+        todo += kind.__subclasses__()
+        parameters = list(inspect.signature(kind).parameters.values())
+        error = kind(*(SAMPLES[parameter.annotation] for parameter in parameters))
+        found.add(Shown(kind.key, frozenset(error.placeholders)))
+    return found
+
+
+def key_of(module: Module, node: ast.expr, placeholders: ast.expr | None) -> set[Shown]:
+    """Return what a key and its placeholders can be: written out, or taken from an error."""
+    if (text := module.text(node)) is not None:
+        return {Shown(text, literal_keys(placeholders))}
+    if isinstance(node, ast.IfExp):
+        return key_of(module, node.body, placeholders) | key_of(
+            module, node.orelse, placeholders
+        )
+    if isinstance(node, ast.Attribute) and node.attr == "key":
+        return client_errors()
+    return set()
+
+
+def exceptions(module: Module) -> set[Shown]:
+    """Return the keys of the exceptions that Home Assistant translates."""
+    found: set[Shown] = set()
+    for name, call in calls(module.tree):
+        key = keyword(call, "translation_key")
+        if key and keyword(call, "translation_domain") and name != "async_create_issue":
+            shown = key_of(module, key, keyword(call, "translation_placeholders"))
+            assert shown, f"{module.path.name}:{call.lineno}: which text is this?"
+            found |= shown
+    return found
+
+
+def issues(module: Module) -> set[Shown]:
+    """Return the keys of the repair issues."""
+    found: set[Shown] = set()
+    for name, call in calls(module.tree):
+        if name == "async_create_issue" and (key := keyword(call, "translation_key")):
+            shown = key_of(module, key, keyword(call, "translation_placeholders"))
+            assert shown, f"{module.path.name}:{call.lineno}: which text is this?"
+            found |= shown
+    return found
+
+
+def name_patterns(module: Module, kinds: str) -> set[str]:
+    """Return patterns of the translation keys in calls whose name matches `kinds`.
+
+    A key that a function computes can be any key-like constant of its module
+    that is not the key of a dictionary.
+    """
+    found: set[str] = set()
+    for name, call in calls(module.tree):
+        key = keyword(call, "translation_key")
+        if key is None or not re.fullmatch(kinds, name):
+            continue
+        if (text := module.text(key)) is not None:
+            found.add(re.escape(text))
+        elif isinstance(key, ast.JoinedStr):
+            parts = (module.text(part) for part in key.values)
+            found.add(
+                "".join(".+" if part is None else re.escape(part) for part in parts)
+            )
+        else:
+            found |= set(map(re.escape, key_like_constants(module.tree)))
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id="_attr_translation_key")], value=value
+            ) if (text := module.text(value)) and "EntityDescription" in kinds:
+                found.add(re.escape(text))
+    return found
+
+
+def key_like_constants(tree: ast.Module) -> set[str]:
+    """Return the constants that look like a translation key."""
+    keys = {
+        id(key)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+    }
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and id(node) not in keys
+        and isinstance(node.value, str)
+        and re.fullmatch(r"[a-z]+(_[a-z]+)*", node.value)
+    }
+
+
+class FlowReader:
+    """Reads one flow class."""
+
+    def __init__(self, module: Module, node: ast.ClassDef) -> None:
+        """Find the helpers of the class that show a form for others."""
+        self.module = module
+        self.methods = [
+            part
+            for part in node.body
+            if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
+        self.helpers = {
+            method.name: method
+            for method in self.methods
+            if not method.name.startswith("async_step_")
+            and any(name == "async_show_form" for name, _ in calls(method))
+        }
+        self.flow = Flow()
+        for method in self.methods:
+            self._read(method)
+
+    def _read(self, method: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for name, call in calls(method):
+            if (
+                name == "async_show_form" and method.name not in self.helpers
+            ) or name in self.helpers:
+                self._form(method, name, call)
+            elif name == "async_abort":
+                given = literal_keys(keyword(call, "description_placeholders"))
+                reason = self.module.text(keyword(call, "reason"))
+                assert reason, f"{method.name}: which abort is this?"
+                self.flow.aborts.add(Shown(reason, given))
+            elif name in IMPLIED_ABORTS:
+                given = literal_keys(keyword(call, "description_placeholders"))
+                reason = self.module.text(
+                    keyword(call, "reason") or keyword(call, "error")
+                )
+                self.flow.aborts.add(Shown(reason or IMPLIED_ABORTS[name], given))
+            elif name in {"async_update_reload_and_abort", "async_update_and_abort"}:
+                reason = self.module.text(keyword(call, "reason"))
+                kind = "reauth" if "reauth" in method.name else "reconfigure"
+                self.flow.aborts.add(Shown(reason or f"{kind}_successful"))
+        self._errors(method)
+
+    def _form(self, method: ast.AST, name: str, call: ast.Call) -> None:
+        step = self.module.text(
+            keyword(call, "step_id") or (call.args[0] if call.args else None)
+        )
+        assert step, f"line {call.lineno}: which step is this?"
+        given = literal_keys(keyword(call, "description_placeholders"))
+        if helper := self.helpers.get(name):
+            own = {arg.arg for arg in (*helper.args.args, *helper.args.kwonlyargs)}
+            given |= {kw.arg for kw in call.keywords if kw.arg and kw.arg not in own}
+        self.flow.steps.add(Shown(step, given))
+        fields = self.flow.fields.setdefault(step, set())
+        for argument in (*call.args, *(kw.value for kw in call.keywords)):
+            fields |= self._fields(argument, method)
+
+    def _fields(self, node: ast.AST, method: ast.AST) -> set[str]:
+        """Return the fields of the schemas in an expression, following names."""
+        found: set[str] = set()
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name):
+                for value in self.module.assigned(part.id, method):
+                    if value is not node and any(
+                        n == "Schema" for n, _ in calls(value)
+                    ):
+                        found |= self._fields(value, method)
+        for name, call in calls(node):
+            if name in {"Required", "Optional"}:
+                text = self.module.text(call.args[0])
+                assert text, f"line {call.lineno}: which field is this?"
+                found.add(text)
+        return found
+
+    def _errors(self, method: ast.AST) -> None:
+        """Read `errors["field"] = "key"` and `errors={"base": key}`."""
+        for node in ast.walk(method):
+            match node:
+                case ast.Assign(
+                    targets=[ast.Subscript(value=ast.Name(id="errors"))], value=value
+                ):
+                    self.flow.errors |= key_of(self.module, value, None)
+                case ast.keyword(arg="errors", value=value):
+                    for part in ast.walk(value):
+                        if isinstance(part, ast.Dict):
+                            for error in part.values:
+                                self.flow.errors |= key_of(self.module, error, None)
+
+
+def flows() -> dict[str, Flow]:
+    """Return what the flows show, by their place in the translations."""
+    module = Module(INTEGRATION / "config_flow.py")
+    found = {}
+    for node in module.tree.body:
+        if isinstance(node, ast.ClassDef):
+            bases = {
+                base.id.removesuffix("WithReload")
+                for base in node.bases
+                if isinstance(base, ast.Name)
+            }
+            place = next(
+                (FLOW_KINDS[base] for base in sorted(bases) if base in FLOW_KINDS), None
+            )
+            if "ConfigSubentryFlow" in bases:
+                place = f"config_subentries.{subentry_type(module, node.name)}"
+            if place:
+                found[place] = FlowReader(module, node).flow
+    return found
+
+
+def subentry_type(module: Module, flow: str) -> str:
+    """Return the type that a subentry flow is registered for: `{SUBENTRY_LOGIN: LoginFlow}`."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if (
+                    isinstance(value, ast.Name)
+                    and value.id == flow
+                    and (text := module.text(key))
+                ):
+                    return text
+    raise AssertionError(f"{flow} is registered for no subentry type")
