@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 import contextlib
 from dataclasses import dataclass, field
+import gzip
 import os
 
 from .faults import ActiveFault, FaultSet
-from .http import Response
+from .http import Request, Response
 
 _ROUTER_PAGE = (
     b"<!DOCTYPE html><html lang='de'><head><title>Router</title></head><body>"
@@ -92,6 +93,13 @@ async def answer_broken(
     return Outcome(
         response.status, lambda: line.send(data), foreign=foreign is not None
     )
+
+
+def compress(request: Request, response: Response) -> None:
+    """Compress the body for a client that says it understands gzip."""
+    if "gzip" in request.header("accept-encoding").lower() and response.body:
+        response.body = gzip.compress(response.body)
+        response.headers.append(("Content-Encoding", "gzip"))
 
 
 def _replaced(faults: FaultSet, action: str | None) -> Response | None:

@@ -1,7 +1,7 @@
 """The command line: one gateway, one JSON line when ready, a log on stderr."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 import json
 import logging
@@ -60,7 +60,7 @@ def describe(gateway: PpcGateway) -> dict[str, str]:
     }
 
 
-def fault_table(faults: dict[str, FaultInfo]) -> str:
+def fault_table(faults: Mapping[str, FaultInfo]) -> str:
     """Return one line per fault: name, parameters, sentence."""
     lines = []
     for name, info in sorted(faults.items()):
@@ -101,6 +101,12 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=BERLIN)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0-65535)")
+    return int(text)
+
+
 def _reason(err: OSError | ValueError, options: argparse.Namespace) -> str:
     if isinstance(err, OSError):
         where = f"{options.host}:{options.port}"
@@ -121,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("vendor", choices=("ppc",), nargs="?", default="ppc")
     add("--host", default="127.0.0.1")
-    add("--port", type=int, default=8443, help="0 takes a free one")
+    add("--port", type=_port, default=8443, help="0 takes a free one")
     add("--user")
     add("--password")
     add("--scenario", choices=sorted(SCENARIOS), default="house")

@@ -12,6 +12,7 @@ from functools import cache
 from itertools import accumulate
 import math
 from random import Random
+from threading import RLock
 from typing import Protocol
 
 from .clock import BERLIN
@@ -65,25 +66,97 @@ _NIGHT = (0.35, 0.3, 0.28, 0.28, 0.3, 0.4)
 _DAY = (0.9, 1.3, 1.1, 0.9, 0.9, 1.1, 1.5, 1.2, 0.9, 0.9, 1.0, 1.4)
 _EVENING = (2.1, 2.4, 2.2, 1.7, 1.1, 0.6)
 SHAPES: dict[str, Shape] = {
-    "household": Shape(_NIGHT + _DAY + _EVENING, _home, 1.15, 0.45, 0.12),
+    "household": Shape((*_NIGHT, *_DAY, *_EVENING), _home, 1.15, 0.45, 0.12),
     "stairwell": Shape(
-        (0.5, 0.3, 0.2, 0.2, 0.3, 1.0, 2.0, 2.0, 1.0, 0.6, 0.5, 0.6)
-        + (0.7, 0.6, 0.6, 0.8, 1.2, 2.0, 2.5, 2.4, 2.0, 1.6, 1.2, 0.8),
+        (
+            0.5,
+            0.3,
+            0.2,
+            0.2,
+            0.3,
+            1.0,
+            2.0,
+            2.0,
+            1.0,
+            0.6,
+            0.5,
+            0.6,
+            0.7,
+            0.6,
+            0.6,
+            0.8,
+            1.2,
+            2.0,
+            2.5,
+            2.4,
+            2.0,
+            1.6,
+            1.2,
+            0.8,
+        ),
         _dark,
         0.9,
         0.6,
     ),
     "gas": Shape(
-        (0.5, 0.4, 0.4, 0.4, 0.6, 1.4, 1.8, 1.6, 1.2, 1.0, 0.9, 0.9)
-        + (0.9, 0.9, 0.9, 1.0, 1.1, 1.3, 1.4, 1.3, 1.2, 1.0, 0.8, 0.6),
+        (
+            0.5,
+            0.4,
+            0.4,
+            0.4,
+            0.6,
+            1.4,
+            1.8,
+            1.6,
+            1.2,
+            1.0,
+            0.9,
+            0.9,
+            0.9,
+            0.9,
+            0.9,
+            1.0,
+            1.1,
+            1.3,
+            1.4,
+            1.3,
+            1.2,
+            1.0,
+            0.8,
+            0.6,
+        ),
         _heating,
         1.05,
         0.25,
         0.25,
     ),
     "water": Shape(
-        (0.05, 0.05, 0.05, 0.05, 0.1, 0.6, 2.5, 3.0, 2.0, 1.2, 0.9, 0.9)
-        + (1.3, 1.0, 0.7, 0.7, 0.9, 1.3, 1.9, 2.0, 1.6, 1.2, 0.7, 0.2),
+        (
+            0.05,
+            0.05,
+            0.05,
+            0.05,
+            0.1,
+            0.6,
+            2.5,
+            3.0,
+            2.0,
+            1.2,
+            0.9,
+            0.9,
+            1.3,
+            1.0,
+            0.7,
+            0.7,
+            0.9,
+            1.3,
+            1.9,
+            2.0,
+            1.6,
+            1.2,
+            0.7,
+            0.2,
+        ),
         weekend=1.2,
         spread=0.8,
     ),
@@ -209,11 +282,15 @@ class Counter:
     start: int
     _days: dict[int, list[int]] = field(default_factory=dict)
     _begin: dict[int, int] = field(default_factory=dict)
+    _first: int = 0
+    _last: int = 0
+    _lock: RLock = field(default_factory=RLock)
 
     def at(self, when: datetime) -> int:
         """Return the register in units at an aware time, never below zero."""
-        number, inside = self._inside(when)
-        return max(0, self._day_begin(number) + inside)
+        with self._lock:
+            number, inside = self._inside(when)
+            return max(0, self._day_begin(number) + inside)
 
     def _inside(self, when: datetime) -> tuple[int, int]:
         number, seconds = divmod(when.timestamp(), 86_400)
@@ -233,13 +310,17 @@ class Counter:
     def _day_begin(self, number: int) -> int:
         begin = self._begin
         if not begin:
-            anchor_day, inside = self._inside(self.anchor)
-            begin[anchor_day] = self.start - inside
-        first, last = min(begin.keys()), max(begin.keys())
-        for day in range(last, number):
+            day, inside = self._inside(self.anchor)
+            begin[day] = self.start - inside
+            self._first = self._last = day
+        while self._last < number:
+            day = self._last
             begin[day + 1] = begin[day] + self._sums(day)[-1]
-        for day in range(first - 1, number - 1, -1):
+            self._last += 1
+        while self._first > number:
+            day = self._first - 1
             begin[day] = begin[day + 1] - self._sums(day)[-1]
+            self._first = day
         return begin[number]
 
 

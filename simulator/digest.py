@@ -153,4 +153,6 @@ def response(values: dict[str, str], method: str, password: str) -> str:
 
 
 def _md5(text: str) -> str:
-    return hashlib.md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    return hashlib.md5(
+        text.encode("utf-8", "surrogateescape"), usedforsecurity=False
+    ).hexdigest()

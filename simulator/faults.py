@@ -48,6 +48,7 @@ COMMON_FAULTS: dict[str, FaultInfo] = {
         "Sends endless single bytes, slowly, in place of the body.", {"seconds": 0.5}
     ),
     "big_page": FaultInfo("Pads the page with blanks to many megabytes.", {"mb": 10}),
+    "gzip": FaultInfo("Compresses pages for clients that accept gzip."),
     "garbage": FaultInfo("Answers with random bytes that are not HTTP."),
     "garbage_body": FaultInfo("Answers HTTP 200 with random bytes as body."),
     "truncated": FaultInfo("Sends the first half of the page as if it were whole."),

@@ -237,7 +237,9 @@ def feed_in_only() -> Scenario:
 def grid_state() -> Scenario:
     """Return one meter with the sixteen values of a TAF 10 configuration."""
     obis = tuple(spec.obis for spec in GRID_STATE.registers)
-    return Scenario((GRID_STATE,), (ContractSpec("TAF10-16OBIS", 10, GRID_STATE.id, obis),))
+    return Scenario(
+        (GRID_STATE,), (ContractSpec("TAF10-16OBIS", 10, GRID_STATE.id, obis),)
+    )
 
 
 SCENARIOS: dict[str, Callable[[], Scenario]] = {

@@ -12,7 +12,7 @@ import ssl
 from threading import Event, Lock, Thread
 from typing import ClassVar, Self
 
-from .breakage import Line, answer_broken, connection_fault
+from .breakage import Line, answer_broken, compress, connection_fault
 from .clock import SimClock
 from .faults import COMMON_FAULTS, FaultInfo, FaultRequest, FaultSet
 from .http import BadRequestError, Request, Response, read_request
@@ -177,7 +177,10 @@ class SimulatedServer(ABC):
         return True
 
     def _run(self, listener: socket.socket, ready: Event) -> None:
-        asyncio.run(self._serve(listener, ready))
+        try:
+            asyncio.run(self._serve(listener, ready))
+        finally:
+            ready.set()
 
     async def _serve(self, listener: socket.socket, ready: Event) -> None:
         self._loop = asyncio.get_running_loop()
@@ -212,10 +215,12 @@ class SimulatedServer(ABC):
                 pass
         except BadRequestError as err:
             _LOGGER.info("bad request: %s", err)
-        except OSError, TimeoutError:
-            pass
-        finally:
-            await line.close()
+        except OSError as err:
+            _LOGGER.info("connection ended: %s", err or type(err).__name__)
+        except asyncio.CancelledError:
+            line.abort()
+            raise
+        await line.close()
 
     async def _open(self, sock: socket.socket) -> Line | None:
         try:
@@ -249,6 +254,8 @@ class SimulatedServer(ABC):
             return False
         action = self.action_of(request)
         answer = self.handle(request)
+        if self.faults.take("gzip", action):
+            compress(request, answer.response)
         keep = request.keep_alive and not answer.response.close
         outcome = await answer_broken(
             self.faults, line, action, answer.response, keep_alive=keep
@@ -262,18 +269,28 @@ class SimulatedServer(ABC):
         self, request: Request, action: str | None, status: int, authenticated: bool
     ) -> None:
         record = RequestRecord(
-            request.method, request.path, action, status, authenticated, self.clock.now()
+            request.method,
+            request.path,
+            action,
+            status,
+            authenticated,
+            self.clock.now(),
         )
         with self._record_lock:
             self._records.append(record)
         _LOGGER.info(
             "%s %s action=%s status=%s authenticated=%s",
-            request.method,
-            request.path,
-            action or "-",
+            _printable(request.method),
+            _printable(request.path),
+            _printable(action) or "-",
             status or "none",
             "yes" if authenticated else "no",
         )
+
+
+def _printable(text: str | None) -> str:
+    """Return what a client sent in a form that cannot break a log line."""
+    return ascii(text)[1:-1][:60] if text else ""
 
 
 def _log_loop_error(
@@ -283,4 +300,4 @@ def _log_loop_error(
     if isinstance(error, ssl.SSLError | OSError):
         _LOGGER.info("connection ended: %s", error)
     else:
-        loop.default_exception_handler(context)  # type: ignore[arg-type]
+        loop.default_exception_handler(context)

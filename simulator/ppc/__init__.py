@@ -1,8 +1,17 @@
 """A PPC gateway's consumer interface, simulated."""
 
-from ..clock import SimClock
-from ..scenario import SCENARIOS, Scenario
-from ..server import RequestRecord
-from .gateway import PpcGateway
+from simulator.clock import SimClock
+from simulator.scenario import SCENARIOS, Scenario
+from simulator.server import RequestRecord
 
-__all__ = ["SCENARIOS", "PpcGateway", "RequestRecord", "Scenario", "SimClock"]
+from .gateway import PpcGateway
+from .view import Account
+
+__all__ = [
+    "SCENARIOS",
+    "Account",
+    "PpcGateway",
+    "RequestRecord",
+    "Scenario",
+    "SimClock",
+]

@@ -1,6 +1,7 @@
 """The XML of a log export: running numbers, UTC, the message as a comment."""
 
-from ..clock import utc_text
+from simulator.clock import utc_text
+
 from .cms_values import EXTENSION, GENERIC, HEAD
 from .logbook import LogEntry
 from .markup import text

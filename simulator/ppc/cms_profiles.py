@@ -5,14 +5,15 @@ observation. For the other two only the password element and the consumer's
 logical name are known; the rest of their structure is ours.
 """
 
-from ..clock import utc_text
-from ..meters import Meter
-from ..scenario import Contract
+from simulator.clock import utc_text
+from simulator.meters import Meter
+from simulator.scenario import Contract
+
 from .cms_values import HEAD, obis_hex
 from .markup import text
 from .view import View
 
-FAKE_PASSWORD = "nie-speichern-4711"  # noqa: S105
+FAKE_PASSWORD = "nie-speichern-4711"
 _CONTAINER = "urn:k461-dke-de:kaf_lmn_container-1"
 _DEVICE = "urn:k461-dke-de:abstract_device_setup-1"
 _SENSOR = "urn:k461-dke-de:e_meter_sensor_setup-1"

@@ -5,7 +5,7 @@ from functools import cached_property
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from ..tls import Certificate, self_signed
+from simulator.tls import Certificate, self_signed
 
 
 class Signer:

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 import re
 
-from ..clock import BERLIN, utc_text
-from ..meters import Register
+from simulator.clock import BERLIN, utc_text
+from simulator.meters import Register
+
 from .markup import text
 from .readings import Row
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from ..clock import Deadline, SimClock
-from ..digest import Check, DigestGuard, Nonce, Verdict
-from ..faults import FaultSet
-from ..http import Request, Response
-from ..scenario import Scenario
+from simulator.clock import Deadline, SimClock
+from simulator.digest import Check, DigestGuard, Nonce, Verdict
+from simulator.faults import FaultSet
+from simulator.http import Request, Response
+from simulator.scenario import Scenario
+
 from . import frame
 from .logbook import Logbook
 from .refusals import (
@@ -189,5 +190,3 @@ class Door:
 
 def _serves_another(nonce: Nonce | None) -> bool:
     return nonce is not None and nonce.session is not None
-
-

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..faults import COMMON_FAULTS, FaultInfo
+from simulator.faults import COMMON_FAULTS, FaultInfo
 
 PPC_FAULTS: Mapping[str, FaultInfo] = {
     **COMMON_FAULTS,

@@ -8,7 +8,8 @@ dates before 2000 are refused.
 from datetime import UTC, datetime, timedelta
 import re
 
-from ..clock import BERLIN
+from simulator.clock import BERLIN
+
 from .refusals import PARAMETER, RefusedError, bad_date
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -42,7 +43,7 @@ def _moment(text: str, field: str) -> datetime:
     for pattern, layout in ((_DATE, "%Y-%m-%d"), (_TIME, "%Y-%m-%d %H:%M:%S")):
         if pattern.fullmatch(text):
             try:
-                moment = datetime.strptime(text, layout)  # noqa: DTZ007
+                moment = datetime.strptime(text, layout)
             except ValueError as err:
                 raise bad_date(field) from err
             if moment.year < 2000:

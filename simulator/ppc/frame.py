@@ -1,7 +1,8 @@
 """The frame around each page: menu, content, footer."""
 
-from ..clock import local_text
-from ..http import Response
+from simulator.clock import local_text
+from simulator.http import Response
+
 from .markup import HOSTILE, entities, finish, hidden, text
 from .refusals import RefusedError, TooManyError
 from .view import Download, Html, Look, View
@@ -22,11 +23,7 @@ _MENU = (
     ("selbsttest", "selftest", "Selbsttest"),
     ("abmelden", "logout", "Abmelden"),
 )
-_HEADERS = [
-    ("Server", "hanservice"),
-    ("X-Frame-Options", "DENY"),
-    ("Cache-Control", "no-cache"),
-]
+_HEADERS = [("X-Frame-Options", "DENY"), ("Cache-Control", "no-cache")]
 
 
 def secrets_of(view: View) -> str:

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
-from ..clock import Deadline, SimClock
-from ..faults import FaultRequest
-from ..http import Request, Response
-from ..scenario import Scenario, house
-from ..server import Answer, SimulatedServer
-from ..tls import Certificate
+from simulator.clock import Deadline, SimClock
+from simulator.faults import FaultRequest
+from simulator.http import Request, Response
+from simulator.scenario import Scenario, house
+from simulator.server import Answer, SimulatedServer
+from simulator.tls import Certificate
+
 from . import exports, frame, pages_log, pages_meter, pages_misc, pages_tariff
 from .cms_sign import Signer
 from .door import Door
@@ -67,7 +68,7 @@ class PpcGateway(SimulatedServer):
         host: str = "127.0.0.1",
         port: int = 0,
         user: str = "1234567890",
-        password: str = "Gitter#Tor?7",  # noqa: S107
+        password: str = "Gitter#Tor?7",
         gateway_id: str = "EPPC0210123456",
         firmware: str = "21929-21929",
         seed: int = 1,
@@ -183,11 +184,8 @@ class PpcGateway(SimulatedServer):
         view = View(
             look, self.scenario, session, account, self.logbook, self._signer, token
         )
-        maker = PAGES.get(action)
         try:
-            if maker is None:
-                raise RefusedError(PARAMETER)
-            made = maker(view, form)
+            made = PAGES.get(action, _unknown)(view, form)
         except RefusedError as refusal:
             if action.startswith("export"):
                 return frame.refusal_body(look, refusal.phrase)
@@ -214,3 +212,7 @@ class PpcGateway(SimulatedServer):
         self._door.end_all()
         self.faults.discard("han_hang")
         self.logbook.restart(self._booted)
+
+
+def _unknown(view: View, form: dict[str, str]) -> Html:
+    raise RefusedError(PARAMETER)

@@ -10,7 +10,7 @@ from html import escape
 from html.entities import codepoint2name
 import re
 
-from ..faults import FaultSet
+from simulator.faults import FaultSet
 
 HOSTILE = (
     "\x01&#0;&#x110000;&bogus;&amp;lt;&#38;#60; <script>alert(1)</script>"

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from ..clock import local_text
+from simulator.clock import local_text
+
 from . import forms
 from .frame import form_open
 from .logbook import LogEntry
@@ -21,7 +22,9 @@ def log_page(view: View, form: dict[str, str]) -> Html:
     if not shown:
         raise RefusedError(NO_DATA)
     lines = "".join(_line(view, entry) for entry in shown)
-    head = "<tr><th>Zeit</th><th>Level</th><th>ID</th><th>Text</th><th>Ergebnis</th></tr>"
+    head = (
+        "<tr><th>Zeit</th><th>Level</th><th>ID</th><th>Text</th><th>Ergebnis</th></tr>"
+    )
     content = f"<table id='logs' border='1'>{head}\r\n{lines}</table>\r\n"
     if len(found) > number * LOG_ROWS:
         content += form_open(view, "nextpage", "log")

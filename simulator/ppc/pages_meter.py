@@ -1,7 +1,8 @@
 """Pages about meters: list, profile with the newest values, history."""
 
-from ..clock import local_text
-from ..meters import Meter
+from simulator.clock import local_text
+from simulator.meters import Meter
+
 from . import forms, readings
 from .frame import form_open
 from .markup import HOSTILE, cell, hidden, rows, text

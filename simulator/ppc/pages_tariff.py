@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from ..clock import local_text
-from ..scenario import Contract
+from simulator.clock import local_text
+from simulator.scenario import Contract
+
 from . import forms, tariff
 from .frame import form_open
 from .markup import HOSTILE, cell, hidden, rows, text
@@ -22,8 +23,10 @@ _TAF_NAMES = {
     13: "TAF13 Bereitstellung von Messwertsätzen",
     14: "TAF14 Hochfrequente Messwertbereitstellung",
 }
-_COLS = ("sollzeitpunkt", "zeitstempel", "qualitaet", "wert", "einheit", "obis")
-_COLS += ("kostenstufe", "sign")
+_COLS = (
+    *("sollzeitpunkt", "zeitstempel", "qualitaet", "wert", "einheit"),
+    *("obis", "kostenstufe", "sign"),
+)
 
 
 def contract_list(view: View, form: dict[str, str]) -> Html:
@@ -152,8 +155,10 @@ def _paged(
 
 def _value_row(item: Derived, extra: str | None) -> str:
     """Return a row; with ``extra`` the texts are labels of submit buttons."""
-    values = (item.target, item.stamp, item.quality, item.value, item.unit)
-    values += (item.obis, item.step, item.sign)
+    values = (
+        *(item.target, item.stamp, item.quality, item.value, item.unit),
+        *(item.obis, item.step, item.sign),
+    )
     cells = "".join(
         cell(f"table_tafregister_col_{name}", _content(value, extra))
         for name, value in zip(_COLS, values, strict=True)

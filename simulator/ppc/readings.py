@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import hashlib
 
-from ..clock import local_text
-from ..faults import FaultSet
-from ..meters import Change, Meter, Register, floor_time
+from simulator.clock import local_text
+from simulator.faults import FaultSet
+from simulator.meters import Change, Meter, Register, floor_time
+
 from .markup import HOSTILE
 from .view import View
 

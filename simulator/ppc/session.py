@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import secrets
 from typing import Literal
 
-from ..clock import Deadline, SimClock
+from simulator.clock import Deadline, SimClock
 
 type Kind = Literal["meter", "contract", "period"]
 _MAX_IDS = 20_000

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ..clock import BERLIN, local_text
-from ..meters import Meter, Register, floor_time
-from ..scenario import Contract
+from simulator.clock import BERLIN, local_text
+from simulator.meters import Meter, Register, floor_time
+from simulator.scenario import Contract
+
 from .readings import WORDS
 from .view import View
 
@@ -84,7 +85,9 @@ def registers_of(view: View, contract: Contract, period: Period) -> list[Derived
     newest = meter.latest_target(view.values_now)
     end = min(newest, floor_time(period.end, meter.interval))
     return [
-        row for target in (end, period.begin) for row in _values(contract, meter, target)
+        row
+        for target in (end, period.begin)
+        for row in _values(contract, meter, target)
     ]
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..clock import local_text
-from ..faults import FaultSet
-from ..meters import Meter, Register
-from ..scenario import Contract, Scenario
+from simulator.clock import local_text
+from simulator.faults import FaultSet
+from simulator.meters import Meter, Register
+from simulator.scenario import Contract, Scenario
+
 from .cms_sign import Signer
 from .logbook import Logbook
 from .refusals import FORBIDDEN, NO_DATA, NO_VALUES, PARAMETER, RefusedError
