@@ -37,6 +37,9 @@ class Timeouts:
     farewell: float = 10
 
 
+TIMEOUTS = Timeouts()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One HTTP answer, read to its end."""
@@ -127,7 +130,7 @@ class Transport:
         """Take the address, the gateway's id and its certificate (DER)."""
         self.address = address
         self.gateway_id = gateway_id
-        self.timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or TIMEOUTS
         self.queue = queue_for(gateway_id)
         self._pin = pin
         self._context: ssl.SSLContext | None = None
