@@ -1,0 +1,1 @@
+"""Tests of the simulated gateways, by clients that share nothing with them."""

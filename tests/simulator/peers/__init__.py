@@ -1,0 +1,1 @@
+"""Programs that run published clients in an environment of their own."""
