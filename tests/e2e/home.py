@@ -1,0 +1,120 @@
+"""A real Home Assistant for the browser tests, driven from synchronous tests."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from threading import Thread
+import time
+from typing import Any
+
+from ha_client import HAClient
+from ha_process import HomeAssistant, free_port, prepare_config
+
+USER = PASSWORD = "demo"
+CORE = {
+    "location_name": "Test home",
+    "latitude": 52.52,
+    "longitude": 13.405,
+    "elevation": 34,
+    "unit_system": "metric",
+    "currency": "EUR",
+    "country": "DE",
+    "language": "en",
+    "time_zone": "Europe/Berlin",
+}
+# Home Assistant says so about every custom integration.
+HARMLESS = "We found a custom integration smgw which has not been tested"
+
+
+class Home:
+    """A running Home Assistant; its event loop lives in a thread, because Playwright needs this one."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it and do the onboarding."""
+        self.config = folder / "config"
+        self.base = f"http://localhost:{(port := free_port())}"
+        self.tokens: dict[str, Any] = {}
+        prepare_config(self.config, port)
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="home")
+        self._thread.start()
+        self._process = HomeAssistant(self.config, folder / "hass.log")
+        self._running = asyncio.run_coroutine_threadsafe(
+            self._process.run(), self._loop
+        )
+        self._log_read = 0
+        self.call(self._onboard)
+
+    def call[T](self, function: Callable[[HAClient], Awaitable[T]]) -> T:
+        """Run a coroutine function with a logged-in client."""
+
+        async def run() -> T:
+            async with HAClient(self.base, self.tokens.get("access_token", "")) as ha:
+                return await function(ha)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(180)
+
+    async def _onboard(self, ha: HAClient) -> None:
+        await ha.wait_up()
+        await ha.onboard(USER, PASSWORD, "en", CORE)
+        # where and how the pages keep them
+        self.tokens = {
+            "access_token": ha.token,
+            "refresh_token": ha.refresh_token,
+            "token_type": "Bearer",
+            "expires_in": 1800,
+            "expires": int((time.time() + 1800) * 1000),
+            "hassUrl": self.base,
+            "clientId": ha.client_id,
+        }
+
+    def entry(self) -> dict[str, Any] | None:
+        """Return the gateway's config entry."""
+        entries = self.call(lambda ha: ha.entries("smgw"))
+        return entries[0] if entries else None
+
+    def remove_entry(self) -> None:
+        """Remove the gateway."""
+        if entry := self.entry():
+            path = f"/api/config/config_entries/entry/{entry['entry_id']}"
+            self.call(lambda ha: ha.rest("DELETE", path))
+
+    def language(self, language: str) -> None:
+        """Set the language of the user's pages, as the profile page does."""
+        value = {
+            "language": language,
+            "number_format": "language",
+            "time_format": "language",
+            "date_format": "language",
+            "time_zone": "local",
+            "first_weekday": "language",
+        }
+        self.call(
+            lambda ha: ha.ws("frontend/set_user_data", key="language", value=value)
+        )
+
+    def log(self) -> str:
+        """Return Home Assistant's whole log."""
+        return (self.config / "home-assistant.log").read_text(encoding="utf-8")
+
+    def new_complaints(self) -> list[str]:
+        """Return errors of anybody, and whatever our integration logged, since the last call."""
+        lines = self.log().splitlines()
+        new, self._log_read = lines[self._log_read :], len(lines)
+        return [
+            line
+            for line in new
+            if (" ERROR " in line or " CRITICAL " in line or "smgw" in line)
+            and HARMLESS not in line
+        ]
+
+    def stop(self) -> None:
+        """End Home Assistant and the thread."""
+        try:
+            asyncio.run_coroutine_threadsafe(self._process.stop(), self._loop).result(
+                60
+            )
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()

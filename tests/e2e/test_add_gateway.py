@@ -1,0 +1,101 @@
+"""Adding a gateway through Home Assistant's pages, mistakes included."""
+
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import re
+
+from home import Home
+from playwright.sync_api import Locator, Page, expect
+import pytest
+
+from simulator.ppc import PpcGateway
+
+TEXTS = Path(__file__).parents[2] / "custom_components" / "smgw" / "translations"
+
+
+def error(language: str, key: str) -> str:
+    """Return the beginning of an error text, in words that the page shows as they are."""
+    texts = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
+    return str(texts["config"]["error"][key]).split(".")[0]
+
+
+def answer(flow: Locator, button: str, **fields: str) -> None:
+    """Fill in the form and send it."""
+    for name, value in fields.items():
+        flow.locator(f"input[name={name}]").fill(value)
+    flow.get_by_role("button", name=button).click()
+
+
+def test_add(page: Page, home: Home, gateway: PpcGateway, artifacts: Path) -> None:
+    """Host, certificate, login; a wrong host and a wrong password are told and mended."""
+    home.remove_entry()
+    page.goto("/config/integrations/dashboard")
+    page.get_by_role("button", name="Add integration").click()
+    dialog = page.locator("dialog-add-integration")
+    dialog.locator("ha-input-search input").fill("smart meter gateway")
+    dialog.get_by_text("Smart Meter Gateway (SMGW)").click()
+    flow = page.locator("dialog-data-entry-flow")
+
+    expect(flow.locator("input[name=host]")).to_be_visible()
+    answer(flow, "Submit", host="127.0.0.1:1")
+    expect(flow.get_by_text(error("en", "connection_refused"))).to_be_visible()
+    page.screenshot(path=artifacts / "flow-1-wrong-host.png")
+    answer(flow, "Submit", host=gateway.url)
+
+    expect(flow.get_by_text(gateway.gateway_id).first).to_be_visible()
+    expect(flow.get_by_text(gateway.fingerprint)).to_be_visible()
+    page.screenshot(path=artifacts / "flow-2-certificate.png")
+    answer(flow, "Submit")
+
+    answer(flow, "Submit", username=gateway.user, password="wrong")
+    expect(flow.get_by_text(error("en", "wrong_password"))).to_be_visible()
+    expect(flow.locator("input[name=username]")).to_have_value(gateway.user)
+    page.screenshot(path=artifacts / "flow-3-wrong-password.png")
+    answer(flow, "Submit", password=gateway.password)
+
+    expect(flow.get_by_text(gateway.gateway_id).first).to_be_visible()
+    flow.get_by_role("button", name=re.compile("^(Skip and finish|Finish)$")).click()
+    expect(flow.locator("ha-dialog")).to_have_count(0)
+    entry = home.entry()
+    assert entry is not None
+    assert (entry["title"], entry["state"]) == (gateway.gateway_id, "loaded")
+
+
+def test_add_again(page: Page, added: PpcGateway, artifacts: Path) -> None:
+    """The same gateway is recognised, whatever it is called."""
+    page.goto("/config/integrations/dashboard/add?domain=smgw")
+    page.get_by_role("button", name=re.compile("^(OK|Yes)$")).click()
+    flow = page.locator("dialog-data-entry-flow")
+    answer(flow, "Submit", host=f"localhost:{added.port}")
+    expect(
+        flow.get_by_text(re.compile(f"{added.gateway_id} is set up already"))
+    ).to_be_visible()
+    page.screenshot(path=artifacts / "flow-already-configured.png")
+
+
+@pytest.fixture
+def german(home: Home) -> Iterator[None]:
+    """The user reads German."""
+    home.language("de")
+    yield
+    home.language("en")
+
+
+@pytest.mark.usefixtures("german")
+def test_in_german(page: Page, other_gateway: PpcGateway, artifacts: Path) -> None:
+    """The whole way in German, up to the password."""
+    gateway = other_gateway
+    page.goto("/config/integrations/dashboard/add?domain=smgw")
+    page.get_by_role("button", name=re.compile("^(OK|Ja)$")).click()
+    flow = page.locator("dialog-data-entry-flow")
+    answer(flow, "OK", host="127.0.0.1:1")
+    expect(flow.get_by_text(error("de", "connection_refused"))).to_be_visible()
+    page.screenshot(path=artifacts / "ablauf-1-falsche-adresse.png")
+    answer(flow, "OK", host=gateway.url)
+    expect(flow.get_by_text(gateway.fingerprint)).to_be_visible()
+    page.screenshot(path=artifacts / "ablauf-2-zertifikat.png")
+    answer(flow, "OK")
+    answer(flow, "OK", username=gateway.user, password="falsch")
+    expect(flow.get_by_text(error("de", "wrong_password"))).to_be_visible()
+    page.screenshot(path=artifacts / "ablauf-3-falsches-passwort.png")
