@@ -1,0 +1,243 @@
+"""Start, stop, clock, command line, scenario files."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+import json
+from pathlib import Path
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from simulator.faults import parse_fault
+from simulator.ppc import PpcGateway, SimClock
+from simulator.ppc.faults import PPC_FAULTS
+from simulator.scenario import load
+
+from .client import HanClient
+from .conftest import Connect, Start
+
+ROOT = Path(__file__).parents[2]
+type Program = subprocess.Popen[str]
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line."""
+    return [sys.executable, "-m", "simulator", "ppc", *arguments]
+
+
+@pytest.fixture
+def program() -> Iterator[Program]:
+    """Return a simulator as a program, ready."""
+    with subprocess.Popen(
+        command(
+            "--port", "0", "--password", "secret-word", "--fault", "slow:seconds=0.01"
+        ),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_program(socket_enabled: None, program: Program) -> None:
+    """One JSON line, a log without secrets, a clean end."""
+    assert program.stdout is not None
+    began = time.monotonic()
+    ready = json.loads(program.stdout.readline())
+    assert time.monotonic() - began < 5
+    assert set(ready) == {
+        *("vendor", "url", "gateway_id", "fingerprint", "user", "password")
+    }
+    host, _, port = ready["url"].removeprefix("https://").partition(":")
+    with socket.create_connection((host, int(port)), 5):
+        pass
+    subprocess.run(
+        [
+            *("curl", "--silent", "--insecure", "--digest", "--user"),
+            *(f"{ready['user']}:{ready['password']}",),
+            f"{ready['url']}/cgi-bin/hanservice.cgi",
+        ],
+        capture_output=True,
+        check=True,
+        timeout=20,
+    )
+    program.send_signal(signal.SIGTERM)
+    rest, log = program.communicate(timeout=10)
+    assert program.returncode == 0
+    assert rest == ""
+    assert "GET /cgi-bin/hanservice.cgi action=- status=200 authenticated=yes" in log
+    assert "secret-word" not in log
+    assert "response=" not in log
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--port", "70000"), "is not a port"),
+        (("--meters", "/nowhere.json"), "cannot read /nowhere.json"),
+        (("--fault", "nonsense"), "unknown fault 'nonsense'"),
+        (("--fault", "slow:speed=1"), "no parameter 'speed'"),
+        (("--fault", "slow:seconds"), "expected key=value"),
+        (("--clock", "noon"), "noon"),
+        (("--curve", "secp521r1"), "invalid choice"),
+        (("--host", "192.0.2.1"), "cannot listen on 192.0.2.1:0"),
+    ],
+)
+def test_one_line_and_code_2(arguments: tuple[str, ...], reason: str) -> None:
+    """Every failure to start is one line."""
+    done = subprocess.run(
+        command("--port", "0", *arguments),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_port_in_use(gateway: PpcGateway) -> None:
+    """A used port is one line too; in a test it is an OSError."""
+    done = subprocess.run(
+        command("--port", str(gateway.port)),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "Address already in use" in done.stderr
+    with pytest.raises(OSError, match="in use"):
+        PpcGateway(port=gateway.port).start()
+
+
+def test_list_faults() -> None:
+    """The table has one line for each fault."""
+    done = subprocess.run(
+        command("--list-faults"), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert len(done.stdout.splitlines()) == len(PPC_FAULTS)
+
+
+def test_script() -> None:
+    """The script finds an environment."""
+    done = subprocess.run(
+        [ROOT / "script/simulator", "ppc", "--list-faults"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+    assert "han_hang" in done.stdout
+
+
+def test_stop_ends_the_thread(socket_enabled: None) -> None:
+    """After stop nothing listens and no thread is left; twice is harmless."""
+    before = threading.active_count()
+    with PpcGateway() as gateway:
+        port = gateway.port
+        assert threading.active_count() == before + 1
+        with pytest.raises(RuntimeError):
+            gateway.start()
+    gateway.stop()
+    assert threading.active_count() == before
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+
+
+def test_stop_is_quick(socket_enabled: None, connect: Connect) -> None:
+    """Open and hanging connections do not hold it up."""
+    gateway = PpcGateway().start()
+    client: HanClient = connect(gateway)
+    client.login()
+    gateway.faults.add("hang_tcp")
+    with socket.create_connection((gateway.host, gateway.port), 5):
+        began = time.monotonic()
+        gateway.stop()
+    assert time.monotonic() - began < 1
+
+
+def test_start_again(start: Start, connect: Connect) -> None:
+    """A stopped gateway starts again on the same port."""
+    gateway = start()
+    port = gateway.port
+    gateway.stop()
+    gateway.start()
+    assert gateway.port == port
+    assert connect(gateway).login().status == 200
+
+
+def test_clock() -> None:
+    """Follows the machine, stands when set, runs on if asked."""
+    clock = SimClock()
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    clock.set(at)
+    time.sleep(0.02)
+    assert clock.now() == at
+    clock.advance(timedelta(hours=1))
+    assert clock.now() == at + timedelta(hours=1)
+    running = SimClock(at, running=True)
+    time.sleep(0.02)
+    assert at < running.now() < at + timedelta(seconds=5)
+    with pytest.raises(ValueError, match="time zone"):
+        clock.set(datetime(2030, 1, 1))
+
+
+def test_example_scenario(start: Start, connect: Connect) -> None:
+    """The example file works."""
+    scenario = load(ROOT / "simulator/scenarios/household.json")
+    client = connect(start(scenario=scenario))
+    client.login()
+    reply = client.profile("1emh0012345678")
+    values = reply.page.texts("table_metervalues_col_wert")
+    assert values[:2] == ["12345.6780", "9876.5430"]
+    assert len(values) == 3
+    assert list(client.post("tariffform").page.options()) == ["TAF7_OCT_B+E"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "is not a scenario file"),
+        ("[]", "is not a scenario file"),
+        ("{}", "meters is missing"),
+        ('{"meters": [{"id": "1"}]}', "registers is missing"),
+        ('{"meters": [{"id": "1", "registers": [{}]}]}', "obis is missing"),
+        (
+            '{"meters": [{"id": "1", "registers": [{"obis": "x", "start": "a"}]}]}',
+            "is not a scenario file",
+        ),
+        (
+            '{"meters": [{"id": "1", "interval": 7, "registers": []}]}',
+            "whole minutes",
+        ),
+    ],
+)
+def test_bad_scenario_files(tmp_path: Path, text: str, reason: str) -> None:
+    """One sentence says what is wrong."""
+    path = tmp_path / "meters.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=reason):
+        load(path)
+
+
+def test_parse_fault() -> None:
+    """Numbers become numbers."""
+    assert parse_fault("slow") == ("slow", {})
+    assert parse_fault("redirect:to=http://x/,times=2") == (
+        "redirect",
+        {"to": "http://x/", "times": 2},
+    )
+    assert parse_fault("slow:seconds=0.5")[1] == {"seconds": 0.5}
