@@ -13,13 +13,21 @@ from threading import Event, Lock, Thread
 from typing import ClassVar, Self
 
 from .breakage import Line, answer_broken, compress, connection_fault
-from .clock import SimClock
+from .clock import SimClock, real_seconds
 from .faults import COMMON_FAULTS, FaultInfo, FaultRequest, FaultSet
 from .http import BadRequestError, Request, Response, read_request
 from .tls import Certificate, self_signed, server_context
 
 _LOGGER = logging.getLogger(__name__)
 _IDLE_CONNECTION = 60.0
+
+
+class RealTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop whose timers run though a test has frozen the time."""
+
+    def time(self) -> float:
+        """Return the loop's time in seconds."""
+        return real_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +186,8 @@ class SimulatedServer(ABC):
 
     def _run(self, listener: socket.socket, ready: Event) -> None:
         try:
-            asyncio.run(self._serve(listener, ready))
+            with asyncio.Runner(loop_factory=RealTimeLoop) as runner:
+                runner.run(self._serve(listener, ready))
         finally:
             ready.set()
 

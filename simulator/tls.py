@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 import ssl
 import tempfile
+import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -52,7 +53,9 @@ def self_signed(
     """
     key = ec.generate_private_key(CURVES[curve])
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    begin = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
+    # by the real time even where a test has frozen it: OpenSSL checks with that
+    now = int(time.clock_gettime(time.CLOCK_REALTIME))
+    begin = datetime.fromtimestamp(now, UTC) - timedelta(days=30)
     end = begin + timedelta(days=7 * 365)
     if expired:
         begin, end = begin - timedelta(days=7 * 365), begin

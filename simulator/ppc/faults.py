@@ -84,6 +84,11 @@ PPC_FAULTS: Mapping[str, FaultInfo] = {
     ),
     "forbidden": FaultInfo("Every request for one meter is Unerlaubter Zugriff."),
     # state of the box
+    "worn_out": FaultInfo(
+        "The port goes dead after a number of logins (too many polls), until the "
+        "fault is discarded.",
+        {"logins": 1000},
+    ),
     "selftest_outage": FaultInfo(
         "Sets how long the gateway is away after a self-test.", {"seconds": 30.0}
     ),

@@ -144,7 +144,9 @@ class PpcGateway(SimulatedServer):
         """Tell whether the gateway is not just restarting."""
         if self._outage is not None and self._outage.passed():
             self._outage = None
-        return self._outage is None
+        worn = self.faults.get("worn_out")
+        dead = worn is not None and self.logins >= int(worn["logins"])
+        return self._outage is None and not dead
 
     def action_of(self, request: Request) -> str | None:
         """Return the form's action of a POST."""

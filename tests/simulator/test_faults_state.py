@@ -44,6 +44,19 @@ def test_fault_selftest_outage(start: Start, connect: Connect) -> None:
     assert again.post("meterform").content in {"Sitzung abgelaufen", "Invalide Session"}
 
 
+def test_fault_worn_out(start: Start, connect: Connect) -> None:
+    """Dead after two logins."""
+    gateway = start("worn_out:logins=2")
+    for _ in range(2):
+        client = connect(gateway)
+        client.login()
+        gateway.sessions.close_all()
+    with pytest.raises(OSError):
+        connect(gateway).raw("GET")
+    gateway.faults.discard("worn_out")
+    assert connect(gateway).raw("GET").status == 401
+
+
 def test_fault_han_hang(start: Start, connect: Connect) -> None:
     """Synchronisation and values stand still; a self-test cures it."""
     gateway = start(("han_hang", {"age_hours": 5}), ("selftest_outage", {"seconds": 1}))

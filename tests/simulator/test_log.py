@@ -15,6 +15,12 @@ LOGGED_IN = (
 )
 
 
+def is_comment(element: ET.Element) -> bool:
+    """Tell whether a node is a comment."""
+    tag: object = element.tag
+    return tag is ET.Comment
+
+
 def test_each_login_is_noted(client: HanClient, gateway: PpcGateway) -> None:
     """Three logins are three entries."""
     for _ in range(2):
@@ -75,10 +81,10 @@ def test_export(client: HanClient, gateway: PpcGateway, tmp_path: Path) -> None:
     assert event.findtext(f"{E}outcome") == "SUCCESS"
     holder = event.find(f"{E}message_extensions")
     assert holder is not None
-    assert holder[0].tag is ET.Comment
+    assert is_comment(holder[0])
     assert "[BenutzerID]" in (holder[0].text or "")
     assert holder[1].text == "ecpr0099000001.sm"
-    empty = [e for e in root.iter(f"{E}event") if e[-1].tag is ET.Comment]
+    empty = [e for e in root.iter(f"{E}event") if is_comment(e[-1])]
     assert empty
     assert all(len(e[-2]) == 0 for e in empty)
 

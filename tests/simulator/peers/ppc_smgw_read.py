@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import sys
+from typing import Any
 
 import httpx  # noqa: TID251
 from py_ppc_smgw import PPCSMGWClient
@@ -18,9 +19,11 @@ def obis_text(obis: object) -> str:
     return "{}-{}:{}.{}.{}".format(*parts)
 
 
-async def read(url: str, user: str, password: str, begin: str, end: str) -> dict:
+async def read(
+    url: str, user: str, password: str, begin: str, end: str
+) -> dict[str, Any]:
     """Log in, read everything the client can read, log out."""
-    result: dict = {"meters": {}}
+    result: dict[str, Any] = {"meters": {}}
     async with (
         httpx.AsyncClient(verify=False) as http,
         PPCSMGWClient(
