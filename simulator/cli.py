@@ -87,6 +87,7 @@ def _gateway(options: argparse.Namespace) -> PpcGateway:
         port=options.port,
         seed=options.seed,
         clock=clock,
+        anchor=_moment(options.anchor) if options.anchor else None,
         scenario=scenario,
         faults=options.fault,
         curve=options.curve,
@@ -142,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--clock", metavar="ISO8601", help="a clock that stands there")
     add("--clock-runs", action="store_true", help="the set clock runs on")
+    add("--anchor", metavar="ISO8601", help="when start values hold (default: now)")
     add("--gateway-id")
     add("--firmware")
     add("--curve", choices=tuple(CURVES), default="prime256v1")

@@ -1,7 +1,7 @@
 """Named faults and firmware variants that can be switched at run time."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 from typing import Any
@@ -13,10 +13,16 @@ type FaultRequest = str | tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class FaultInfo:
-    """One line of the fault table."""
+    """One line of the fault table: what happens, parameters with defaults.
+
+    A ``countable`` fault acts on single requests and takes two more
+    parameters: ``times=N`` switches it off after N uses, ``action=NAME`` limits
+    it to requests with that action ("" is a GET; connections have none).
+    """
 
     sentence: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    countable: bool = False
 
 
 @dataclass(slots=True)
@@ -32,9 +38,7 @@ class ActiveFault:
         return self.params[key]
 
 
-# Each fault takes two more parameters: times=N switches it off after N uses,
-# action=NAME limits it to requests with that action ("" is a plain GET).
-COMMON_FAULTS: dict[str, FaultInfo] = {
+_WIRE: dict[str, FaultInfo] = {
     "hang_tcp": FaultInfo(
         "Accepts TCP and never starts the TLS handshake.", {"seconds": 3600}
     ),
@@ -62,6 +66,7 @@ COMMON_FAULTS: dict[str, FaultInfo] = {
         {"to": "http://192.0.2.1/login.html"},
     ),
 }
+COMMON_FAULTS = {name: replace(info, countable=True) for name, info in _WIRE.items()}
 
 
 class FaultSet:
@@ -90,7 +95,9 @@ class FaultSet:
         info = self.known.get(name)
         if info is None:
             raise ValueError(f"unknown fault {name!r}")
-        allowed = {*info.params, "times", "action"}
+        allowed = {*info.params}
+        if info.countable:
+            allowed |= {"times", "action"}
         if unknown := sorted(set(params) - allowed):
             raise ValueError(f"fault {name!r} has no parameter {unknown[0]!r}")
         active = ActiveFault(name, self._clock.now(), {**info.params, **params})

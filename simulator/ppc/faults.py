@@ -74,7 +74,9 @@ PPC_FAULTS: Mapping[str, FaultInfo] = {
         "A session ends some seconds after its login.", {"after_s": 60}
     ),
     "session_expired_once": FaultInfo(
-        "The next request inside a session finds it expired; once."
+        "The next request inside a session finds it expired; once.",
+        {"times": 1},
+        countable=True,
     ),
     "old_nonce_blank": FaultInfo(
         "A nonce of an ended session gets HTTP 200 and a blank page, not 401."

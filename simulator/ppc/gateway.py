@@ -51,6 +51,8 @@ PAGES: dict[str, Page] = {
 class PpcGateway(SimulatedServer):
     """A PPC gateway in a thread.
 
+    ``anchor`` (aware) is when the scenario's start values hold: the clock's
+    start, unless a second gateway is to go on where a first one ended.
     ``users`` adds accounts that see a part of the meters or registers.
     ``session_per_user`` allows one session for each user instead of one for
     the gateway. ``session_idle`` is the idle time a session survives (the real
@@ -73,6 +75,7 @@ class PpcGateway(SimulatedServer):
         firmware: str = "21929-21929",
         seed: int = 1,
         clock: SimClock | None = None,
+        anchor: datetime | None = None,
         scenario: Scenario | None = None,
         faults: Iterable[FaultRequest] = (),
         certificate: Certificate | None = None,
@@ -102,7 +105,7 @@ class PpcGateway(SimulatedServer):
         self.password = password
         self.firmware = firmware
         self.scenario = scenario or house()
-        self.scenario.bind(seed, start)
+        self.scenario.bind(seed, anchor or start)
         self.logbook = Logbook(seed, start)
         self.users = {user: Account(password), **(users or {})}
         self.sessions = SessionBook(self.clock, session_idle, session_per_user)

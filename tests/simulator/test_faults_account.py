@@ -88,10 +88,11 @@ def test_fault_session_expired_once(start: Start, connect: Connect) -> None:
     gateway = start()
     client = connect(gateway)
     client.login()
-    gateway.faults.add("session_expired_once", times=1, action="exportLogData")
+    gateway.faults.add("session_expired_once", action="exportLogData")
     assert client.meters()
     assert client.post("exportLogData").text == "Sitzung abgelaufen"
     assert gateway.open_sessions == 0
+    assert not len(gateway.faults)
     client.cookie = ""
     client.login()
     assert client.meters()

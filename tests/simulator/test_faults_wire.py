@@ -30,6 +30,8 @@ def test_unknown_fault(start: Start) -> None:
         gateway.faults.add("slwo")
     with pytest.raises(ValueError, match="no parameter"):
         gateway.faults.add("slow", speed=3)
+    with pytest.raises(ValueError, match="no parameter 'times'"):
+        gateway.faults.add("refuse_200", times=1)
 
 
 def test_set_like(start: Start) -> None:

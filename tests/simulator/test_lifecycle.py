@@ -19,7 +19,7 @@ from simulator.ppc.faults import PPC_FAULTS
 from simulator.scenario import load
 
 from .client import HanClient
-from .conftest import Connect, Start
+from .conftest import STAIRS, Connect, Start
 
 ROOT = Path(__file__).parents[2]
 type Program = subprocess.Popen[str]
@@ -176,6 +176,17 @@ def test_start_again(start: Start, connect: Connect) -> None:
     gateway.start()
     assert gateway.port == port
     assert connect(gateway).login().status == 200
+
+
+def test_anchor(start: Start) -> None:
+    """A second gateway goes on where the first one ended."""
+    first = start()
+    anchor = first.clock.now()
+    later = anchor + timedelta(days=3)
+    second = start(clock=SimClock(later), anchor=anchor)
+    for at in (anchor - timedelta(days=40), anchor, later):
+        values = {g.true_register(STAIRS, "1-0:1.8.0", at) for g in (first, second)}
+        assert len(values) == 1
 
 
 def test_clock() -> None:

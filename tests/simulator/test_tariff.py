@@ -31,6 +31,32 @@ def buttons(reply: Reply) -> list[Element]:
     ]
 
 
+def test_official_order(client: HanClient, gateway: PpcGateway) -> None:
+    """The order of the transparency software, ids always from the last page."""
+    client.post("swversions")
+    client.post("tariffform")
+    client.post("exportCommProfile")
+    dates = {"from_": "2026-05-10", "to": "2026-05-10"}
+    for number, (name, tid) in enumerate(tids(client)):
+        assert name in client.post("showTariffProfile", tid=tid).text
+        tid = tids(client)[number][1]
+        assert client.post("exportTariffProfile", tid=tid).body[:1] == b"\x30"
+        tid = tids(client)[number][1]
+        page = client.post("showTarification", tid=tid, **dates).page
+        if ttids := page.named("ttid"):
+            fields = {"tid": page.named("tid")[0], "ttid": ttids[0]}
+            reply = client.post("showTarificationRegister", **fields)
+            assert reply.page.texts("table_tafregister_line")
+    client.post("log", **dates)
+    reply = client.profile(HOUSE)
+    mid = reply.page.named("mid")[-1]
+    reply = client.post("showMeterValues", mid=mid, **dates)
+    assert len(reply.page.texts("table_metervalues_col_wert")) == 96 * 4
+    client.post("logout")
+    assert {r.status for r in gateway.requests[1:]} == {200}
+    assert gateway.open_sessions == 0
+
+
 def test_list(client: HanClient) -> None:
     """Seven contracts, two of the same name; ids rotate."""
     names = [name for name, _ in tids(client)]
