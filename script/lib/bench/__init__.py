@@ -1,0 +1,1 @@
+"""Our client beside a published one, on the same simulated gateway in the same run."""

@@ -1,0 +1,116 @@
+"""The child's side of a measurement: one JSON line out for each line in.
+
+`poll` measures the CPU of one poll, `hold` how long it holds the event loop, `parse
+FILE` the CPU of reading one saved page. Runs in any environment: standard library only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from importlib.metadata import version
+import json
+from pathlib import Path
+import platform
+import resource
+import sys
+from typing import Any
+
+from .hold import Holds, watched
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Which gateway to read."""
+
+    url: str
+    gateway_id: str
+    fingerprint: str
+    user: str
+    password: str
+    now: str
+    """The gateway's time, ISO 8601."""
+
+    @classmethod
+    def given(cls) -> Job:
+        """Read it from the command line."""
+        return cls(**json.loads(sys.argv[1]))
+
+
+class Client:
+    """A client to be measured. `poll` and `parse` are timed, `prepare` is not."""
+
+    packages: tuple[str, ...] = ()
+    """Distributions whose versions matter."""
+
+    async def prepare(self) -> None:
+        """Do what happens once, or what is not part of a poll."""
+
+    async def poll(self) -> list[str]:
+        """Log in, read firmware and newest values, log out; return what was read."""
+        raise NotImplementedError
+
+    def parse(self, page: bytes) -> None:
+        """Read a page with values."""
+        raise NotImplementedError
+
+
+def serve(client: Client) -> None:
+    """Say hello, then obey until standard input ends."""
+    _answer(
+        python=platform.python_version(),
+        packages=[f"{name} {version(name)}" for name in client.packages],
+    )
+    with asyncio.Runner() as runner:
+        for line in sys.stdin:
+            command, _, argument = line.strip().partition(" ")
+            if command == "parse":
+                _answer(**_parse(client, Path(argument).read_bytes()))
+            else:
+                runner.run(client.prepare())
+                _answer(**_POLLS[command](runner, client.poll()))
+
+
+def _poll(
+    runner: asyncio.Runner, poll: Coroutine[Any, Any, list[str]]
+) -> dict[str, Any]:
+    before = _cpu()
+    values = runner.run(_to_the_end(poll))
+    return {"cpu": _cpu() - before, "values": values}
+
+
+def _hold(
+    runner: asyncio.Runner, poll: Coroutine[Any, Any, list[str]]
+) -> dict[str, Any]:
+    holds = Holds()
+    with watched(holds):
+        runner.run(_to_the_end(poll))
+    return {"hold": holds.longest, "hold_cpu": holds.longest_cpu}
+
+
+async def _to_the_end[T](poll: Coroutine[Any, Any, T]) -> T:
+    """Count also what a client leaves to the loop, such as closing its socket."""
+    result = await poll
+    await asyncio.sleep(0.01)
+    return result
+
+
+_POLLS = {"poll": _poll, "hold": _hold}
+
+
+def _parse(client: Client, page: bytes) -> dict[str, Any]:
+    before = _cpu()
+    client.parse(page)
+    return {"cpu": _cpu() - before}
+
+
+def _cpu() -> float:
+    """Return user and system time of this process, all threads, in seconds."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _answer(**content: Any) -> None:
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
