@@ -94,7 +94,9 @@ async def add_gateway(ha: HAClient, gateway: Gateway) -> None:
     one, and is added anew; entity ids and history stay what they were.
     """
     for entry in await ha.entries("smgw"):
-        await ha.rest("DELETE", f"/api/config/config_entries/entry/{entry['entry_id']}")
+        if entry["title"] == gateway.gateway_id:
+            path = f"/api/config/config_entries/entry/{entry['entry_id']}"
+            await ha.rest("DELETE", path)
     await ha.add_integration(
         "smgw",
         {"host": gateway.address},
@@ -158,7 +160,11 @@ class Demo:
         async with HAClient(self.base) as ha:
             await ha.wait_up()
             await ha.onboard(USER, PASSWORD, "en", CORE)
-            await add_gateway(ha, first)
+            known = {entry["title"] for entry in await ha.entries("smgw")}
+            for gateway in (first, second):
+                # the second one only if somebody has added it by hand
+                if gateway is first or gateway.gateway_id in known:
+                    await add_gateway(ha, gateway)
             days = 0 if self.options.no_history else DAYS
             await fill_energy(ha, first, household, days=days)
         print(f"\nHome Assistant  {self.base}  user {USER}, password {PASSWORD}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+import contextlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -75,7 +76,10 @@ async def import_rows(
 
 
 async def save_grid(ha: HAClient, consumption: str, feed_in: str) -> None:
-    """Make these two sensors the grid of the Energy dashboard."""
+    """Make these two sensors the grid of the Energy dashboard, unless it has been set up already."""
+    with contextlib.suppress(HAError):  # there are no preferences at first
+        if (await ha.ws("energy/get_prefs"))["energy_sources"]:
+            return
     grid = {
         "type": "grid",
         "stat_energy_from": consumption,
