@@ -220,8 +220,9 @@ class MeterPark:
     def override(
         self, meter_id: str, obis: str, at: datetime | None = None, **change: str | None
     ) -> None:
-        """Change what rows of a register show, in every list and export.
+        """Change what rows of a register show, in every list and value export.
 
+        An export keeps the register's own OBIS code and unit.
         ``at`` is a row's target time; None means each row. Keywords: ``wert``,
         ``zeitstempel``, ``istvalide``, ``obis_text``, ``einheit``, ``name``.
         """

@@ -210,7 +210,12 @@ class SimulatedServer(ABC):
             sock, _ = await loop.sock_accept(listener)
             task = asyncio.create_task(self._connection(sock))
             self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._connections.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOGGER.error("a request failed", exc_info=error)
 
     async def _connection(self, sock: socket.socket) -> None:
         if not self.alive():
@@ -229,7 +234,8 @@ class SimulatedServer(ABC):
         except asyncio.CancelledError:
             line.abort()
             raise
-        await line.close()
+        finally:
+            await line.close()
 
     async def _open(self, sock: socket.socket) -> Line | None:
         try:

@@ -70,7 +70,7 @@ def between(view: View, meter: Meter, begin: datetime, end: datetime) -> list[Ro
 
 
 def _reading(view: View, meter: Meter, target: datetime) -> Iterator[Row]:
-    valid = _validity(view, meter, target)
+    valid = validity(view, meter, target)
     if valid == "3" and "gap_rows_left_out" in view.faults:
         return
     captured = meter.captured(target)
@@ -101,7 +101,8 @@ def _reading(view: View, meter: Meter, target: datetime) -> Iterator[Row]:
             row = replace(row, first=False)
 
 
-def _validity(view: View, meter: Meter, target: datetime) -> str:
+def validity(view: View, meter: Meter, target: datetime) -> str:
+    """Return 1, 2 or 3 for a target time, with the faults that are on."""
     number = int(target.timestamp()) // meter.interval
     newest = meter.latest_target(view.values_now)
     for name, code in (("gaps", "3"), ("not_valid", "2")):

@@ -12,7 +12,7 @@ from simulator.clock import BERLIN, local_text
 from simulator.meters import Meter, Register, floor_time
 from simulator.scenario import Contract
 
-from .readings import WORDS
+from .readings import WORDS, validity
 from .view import View
 
 MONTHLY = frozenset({1, 2})
@@ -74,7 +74,7 @@ def load_profile(
     oldest = max(begin, contract.begin, meter.since)
     rows: list[Derived] = []
     while target >= oldest:
-        rows.extend(_values(contract, meter, target))
+        rows.extend(_values(view, contract, meter, target))
         target -= timedelta(seconds=meter.interval)
     return rows
 
@@ -87,15 +87,18 @@ def registers_of(view: View, contract: Contract, period: Period) -> list[Derived
     return [
         row
         for target in (end, period.begin)
-        for row in _values(contract, meter, target)
+        for row in _values(view, contract, meter, target)
     ]
 
 
-def _values(contract: Contract, meter: Meter, target: datetime) -> Iterator[Derived]:
-    valid = meter.validity(target)
+def _values(
+    view: View, contract: Contract, meter: Meter, target: datetime
+) -> Iterator[Derived]:
+    valid = validity(view, meter, target)
     captured = meter.captured(target)
-    for obis in contract.obis:
-        register = meter.register(obis)
+    for register in view.registers(meter):
+        if register.obis not in contract.obis:
+            continue
         yield _derived(contract, register, valid, target, captured)
     if contract.taf == 2:
         yield Derived(
