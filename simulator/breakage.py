@@ -25,6 +25,12 @@ class Line:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
+    @property
+    def client_der(self) -> bytes:
+        """Return the client's certificate, empty without one."""
+        tls = self.writer.get_extra_info("ssl_object")
+        return (tls.getpeercert(binary_form=True) or b"") if tls else b""
+
     async def send(self, data: bytes) -> None:
         """Write and wait until it is on its way."""
         self.writer.write(data)

@@ -136,10 +136,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1)
     add(
         "--fault",
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
         metavar="NAME[:KEY=VALUE,...]",
-        help="may be given several times; see --list-faults",
+        help="one or several; see --list-faults",
     )
     add("--clock", metavar="ISO8601", help="a clock that stands there")
     add("--clock-runs", action="store_true", help="the set clock runs on")

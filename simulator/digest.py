@@ -93,9 +93,9 @@ class DigestGuard:
         nonce.count = count
         return Check(Verdict.GOOD, user, nonce)
 
-    def bind(self, nonce: Nonce | None, session: str) -> bool:
+    def bind(self, nonce: Nonce, session: str) -> bool:
         """Give a nonce to a session; False if it already serves another."""
-        if nonce is None or nonce.session not in (None, session):
+        if nonce.session not in (None, session):
             return False
         nonce.session = session
         return True

@@ -4,7 +4,7 @@ Written by hand so that faults can act on single bytes.
 """
 
 from asyncio import IncompleteReadError, LimitOverrunError, StreamReader
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -18,7 +18,10 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: method, path without query, headers by lower-case name."""
+    """One request: method, path without query, headers by lower-case name.
+
+    ``client_der`` is the TLS client certificate, empty without one.
+    """
 
     method: str
     path: str
@@ -26,6 +29,7 @@ class Request:
     headers: tuple[tuple[str, str], ...]
     body: bytes = b""
     version: str = "HTTP/1.1"
+    client_der: bytes = b""
 
     def header(self, name: str) -> str:
         """Return a header's value, empty if absent."""
@@ -83,7 +87,7 @@ def _phrase(status: int) -> str:
         return "Status"
 
 
-async def read_request(reader: StreamReader) -> Request | None:
+async def read_request(reader: StreamReader, client_der: bytes = b"") -> Request | None:
     """Read one request; None at the end of the connection."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -104,7 +108,7 @@ async def read_request(reader: StreamReader) -> Request | None:
             raise BadRequestError("no header line")
         headers.append((name.strip().lower(), value.strip()))
     path, _, query = parts[1].partition("?")
-    request = Request(parts[0], path, query, tuple(headers), version=parts[2])
+    request = Request(parts[0], path, query, tuple(headers), b"", parts[2], client_der)
     return await _with_body(reader, request)
 
 
@@ -120,11 +124,4 @@ async def _with_body(reader: StreamReader, request: Request) -> Request:
         body = await reader.readexactly(int(length))
     except IncompleteReadError as err:
         raise BadRequestError("incomplete body") from err
-    return Request(
-        request.method,
-        request.path,
-        request.query,
-        request.headers,
-        body,
-        request.version,
-    )
+    return replace(request, body=body)

@@ -76,6 +76,7 @@ class SimulatedServer(ABC):
         curve: str,
         expired: bool,
         max_tls12: bool,
+        clients: Iterable[Certificate] = (),
     ) -> None:
         """Prepare; nothing listens before ``start``."""
         self.host = host
@@ -88,7 +89,8 @@ class SimulatedServer(ABC):
         self._certificate = certificate or self_signed(
             self.gateway_id, curve=curve, expired=expired
         )
-        self._context = server_context(self._certificate, max_tls12=self._max_tls12)
+        self._clients = tuple(clients)
+        self._context = self._new_context()
         self._records: list[RequestRecord] = []
         self._record_lock = Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -132,7 +134,7 @@ class SimulatedServer(ABC):
         self._certificate = self_signed(
             self.gateway_id, curve=self._curve, expired=expired
         )
-        self._context = server_context(self._certificate, max_tls12=self._max_tls12)
+        self._context = self._new_context()
         return self.fingerprint
 
     def start(self) -> Self:
@@ -183,6 +185,11 @@ class SimulatedServer(ABC):
     def alive(self) -> bool:
         """Tell whether the gateway accepts connections (not rebooting)."""
         return True
+
+    def _new_context(self) -> ssl.SSLContext:
+        return server_context(
+            self._certificate, max_tls12=self._max_tls12, clients=self._clients
+        )
 
     def _run(self, listener: socket.socket, ready: Event) -> None:
         try:
@@ -264,7 +271,7 @@ class SimulatedServer(ABC):
 
     async def _exchange(self, line: Line) -> bool:
         async with asyncio.timeout(_IDLE_CONNECTION):
-            request = await read_request(line.reader)
+            request = await read_request(line.reader, line.client_der)
         if request is None or not self.alive():
             return False
         action = self.action_of(request)

@@ -1,5 +1,6 @@
 """Self-signed certificates and the TLS server context."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import hashlib
@@ -81,10 +82,19 @@ def self_signed(
 
 
 def server_context(
-    certificate: Certificate, *, max_tls12: bool = False
+    certificate: Certificate,
+    *,
+    max_tls12: bool = False,
+    clients: Iterable[Certificate] = (),
 ) -> ssl.SSLContext:
-    """Return a server context with OpenSSL's defaults (TLS 1.2 and 1.3)."""
+    """Return a server context with OpenSSL's defaults (TLS 1.2 and 1.3).
+
+    With ``clients`` it asks for a client certificate and takes those, or none.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for client in clients:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(cadata=client.pem)
     if max_tls12:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     with tempfile.TemporaryDirectory() as folder:

@@ -34,6 +34,7 @@ class House(Protocol):
     clock: SimClock
     faults: FaultSet
     users: dict[str, Account]
+    certificate_users: dict[bytes, str]
     sessions: SessionBook
     logbook: Logbook
     scenario: Scenario
@@ -68,6 +69,8 @@ class Door:
     def pass_through(self, request: Request) -> Passage:
         """Return the request's session, opening one where that is allowed."""
         faults = self._house.faults
+        if user := self._house.certificate_users.get(request.client_der):
+            return self._known(request, Check(Verdict.GOOD, user))
         self._guard.lenient = "lenient_digest" in faults
         passwords = {name: a.password for name, a in self._house.users.items()}
         check = self._guard.check(request, passwords)
@@ -110,7 +113,8 @@ class Door:
             return self._without_session(request, form, value, check)
         if session.user != check.user:
             return self._phrase(FORBIDDEN, form)
-        if not self._guard.bind(check.nonce, session.value):
+        nonce = check.nonce
+        if nonce is not None and not self._guard.bind(nonce, session.value):
             return self._stale()
         if self._house.faults.take("session_expired_once", form.get("action")):
             self.end(session)
@@ -143,7 +147,8 @@ class Door:
             session = house.sessions.open(check.user)
         if session is None:
             return Passage(None, frame.bare(house.look(), ""), authenticated=True)
-        self._guard.bind(check.nonce, session.value)
+        if check.nonce is not None:
+            self._guard.bind(check.nonce, session.value)
         if fault := house.faults.get("session_expires"):
             session.deadline = Deadline(house.clock, float(fault["after_s"]))
         house.logbook.login(house.clock.now(), house.scenario.consumer)

@@ -1,6 +1,6 @@
 """The PPC gateway: its state, and which page answers what."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
@@ -54,6 +54,8 @@ class PpcGateway(SimulatedServer):
     ``anchor`` (aware) is when the scenario's start values hold: the clock's
     start, unless a second gateway is to go on where a first one ended.
     ``users`` adds accounts that see a part of the meters or registers.
+    ``client_certificates`` lets users in by TLS client certificate, without
+    Digest (that the login exists is from the document; the rest is our guess).
     ``session_per_user`` allows one session for each user instead of one for
     the gateway. ``session_idle`` is the idle time a session survives (the real
     value is unknown). ``lockout_after`` wrong logins lock the portal for
@@ -83,6 +85,7 @@ class PpcGateway(SimulatedServer):
         expired: bool = False,
         max_tls12: bool = False,
         users: dict[str, Account] | None = None,
+        client_certificates: Mapping[str, Certificate] | None = None,
         session_per_user: bool = False,
         session_idle: timedelta = timedelta(minutes=10),
         lockout_after: int = 5,
@@ -99,6 +102,7 @@ class PpcGateway(SimulatedServer):
             curve=curve,
             expired=expired,
             max_tls12=max_tls12,
+            clients=(client_certificates or {}).values(),
         )
         start = self.clock.now()
         self.user = user
@@ -108,6 +112,10 @@ class PpcGateway(SimulatedServer):
         self.scenario.bind(seed, anchor or start)
         self.logbook = Logbook(seed, start)
         self.users = {user: Account(password), **(users or {})}
+        self.certificate_users = {
+            certificate.der: name
+            for name, certificate in (client_certificates or {}).items()
+        }
         self.sessions = SessionBook(self.clock, session_idle, session_per_user)
         self._door = Door(self, lockout_after, lockout_seconds)
         self._signer = Signer(self.gateway_id)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 import hashlib
 from html.parser import HTMLParser
 import http.client
+from pathlib import Path
 import secrets
 import ssl
 from urllib.parse import urlencode
@@ -98,10 +99,18 @@ class Reply:
 class HanClient:
     """One connection, one cookie, one nonce; everything can be bent by a test."""
 
-    def __init__(self, gateway: PpcGateway, user: str = "", password: str = "") -> None:
+    def __init__(
+        self,
+        gateway: PpcGateway,
+        user: str = "",
+        password: str = "",
+        certificate: Path | None = None,
+    ) -> None:
         """Use the gateway's own account unless told otherwise."""
         context = ssl.create_default_context(cadata=gateway.certificate_pem)
         context.check_hostname = False
+        if certificate is not None:
+            context.load_cert_chain(certificate)
         self.connection = http.client.HTTPSConnection(
             gateway.host, gateway.port, timeout=10, context=context
         )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 import hashlib
+from pathlib import Path
 import ssl
 import subprocess
 
@@ -9,6 +10,7 @@ from cryptography import x509
 import pytest
 
 from simulator.ppc import PpcGateway
+from simulator.tls import self_signed
 
 from .client import HanClient
 from .conftest import Connect, Start
@@ -88,3 +90,18 @@ def test_own_certificate(start: Start, gateway: PpcGateway) -> None:
     """A certificate may be given, e.g. to restart with the same one."""
     again = start(certificate=gateway._certificate)
     assert again.fingerprint == gateway.fingerprint
+
+
+def test_client_certificate(start: Start, connect: Connect, tmp_path: Path) -> None:
+    """A known client certificate opens a session without Digest."""
+    own = self_signed("ecpr0099000001")
+    gateway = start(client_certificates={"1234567890": own})
+    assert connect(gateway).raw("GET").status == 401
+    path = tmp_path / "client.pem"
+    path.write_text(own.pem + own.key_pem)
+    client = connect(gateway, certificate=path)
+    assert client.raw("GET").page.texts("headline_willkommen")
+    assert client.meters()
+    assert gateway.requests[-1].authenticated
+    client.post("logout")
+    assert gateway.open_sessions == 0
