@@ -16,7 +16,7 @@ from .breakage import Line, answer_broken, compress, connection_fault
 from .clock import SimClock, real_seconds
 from .faults import COMMON_FAULTS, FaultInfo, FaultRequest, FaultSet
 from .http import BadRequestError, Request, Response, read_request
-from .tls import Certificate, self_signed, server_context
+from .tls import Certificate, TlsOptions, self_signed, server_context
 
 _LOGGER = logging.getLogger(__name__)
 _IDLE_CONNECTION = 60.0
@@ -66,31 +66,25 @@ class SimulatedServer(ABC):
 
     def __init__(
         self,
-        *,
         host: str,
         port: int,
         gateway_id: str,
         clock: SimClock | None,
         faults: Iterable[FaultRequest],
         certificate: Certificate | None,
-        curve: str,
-        expired: bool,
-        max_tls12: bool,
-        clients: Iterable[Certificate] = (),
+        tls: TlsOptions,
     ) -> None:
         """Prepare; nothing listens before ``start``."""
         self.host = host
         self.port = port
-        self.gateway_id = gateway_id.upper()
+        self.gateway_id = gateway_id
         self.clock = clock or SimClock()
         self.faults = FaultSet(self.fault_table, self.clock, faults)
-        self._curve = curve
-        self._max_tls12 = max_tls12 or curve.startswith("brainpool")
-        self._certificate = certificate or self_signed(
-            self.gateway_id, curve=curve, expired=expired
+        self._tls = tls
+        self.certificate = certificate or self_signed(
+            self.gateway_id, curve=tls.curve, expired=tls.expired
         )
-        self._clients = tuple(clients)
-        self._context = self._new_context()
+        self._context = server_context(self.certificate, tls)
         self._records: list[RequestRecord] = []
         self._record_lock = Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -106,17 +100,17 @@ class SimulatedServer(ABC):
     @property
     def certificate_pem(self) -> str:
         """Return the certificate that new connections get, PEM."""
-        return self._certificate.pem
+        return self.certificate.pem
 
     @property
     def certificate_der(self) -> bytes:
         """Return the certificate that new connections get, DER."""
-        return self._certificate.der
+        return self.certificate.der
 
     @property
     def fingerprint(self) -> str:
         """Return the certificate's SHA-256, upper-case hex pairs with colons."""
-        return self._certificate.fingerprint
+        return self.certificate.fingerprint
 
     @property
     def requests(self) -> list[RequestRecord]:
@@ -131,10 +125,10 @@ class SimulatedServer(ABC):
 
     def rotate_certificate(self, *, expired: bool = False) -> str:
         """Use a new key and certificate from now on; return its fingerprint."""
-        self._certificate = self_signed(
-            self.gateway_id, curve=self._curve, expired=expired
+        self.certificate = self_signed(
+            self.gateway_id, curve=self._tls.curve, expired=expired
         )
-        self._context = self._new_context()
+        self._context = server_context(self.certificate, self._tls)
         return self.fingerprint
 
     def start(self) -> Self:
@@ -185,11 +179,6 @@ class SimulatedServer(ABC):
     def alive(self) -> bool:
         """Tell whether the gateway accepts connections (not rebooting)."""
         return True
-
-    def _new_context(self) -> ssl.SSLContext:
-        return server_context(
-            self._certificate, max_tls12=self._max_tls12, clients=self._clients
-        )
 
     def _run(self, listener: socket.socket, ready: Event) -> None:
         try:

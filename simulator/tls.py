@@ -1,6 +1,5 @@
 """Self-signed certificates and the TLS server context."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import hashlib
@@ -44,6 +43,20 @@ class Certificate:
         return x509.load_der_x509_certificate(self.der), key
 
 
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """The curve of new keys, expired or not, no TLS 1.3, client certificates.
+
+    Brainpool keys imply TLS 1.2 at most. With ``clients`` the server asks for a
+    client certificate and takes those, or none.
+    """
+
+    curve: str = "prime256v1"
+    expired: bool = False
+    max_tls12: bool = False
+    clients: tuple[Certificate, ...] = ()
+
+
 def self_signed(
     common_name: str, *, curve: str = "prime256v1", expired: bool = False
 ) -> Certificate:
@@ -81,21 +94,13 @@ def self_signed(
     )
 
 
-def server_context(
-    certificate: Certificate,
-    *,
-    max_tls12: bool = False,
-    clients: Iterable[Certificate] = (),
-) -> ssl.SSLContext:
-    """Return a server context with OpenSSL's defaults (TLS 1.2 and 1.3).
-
-    With ``clients`` it asks for a client certificate and takes those, or none.
-    """
+def server_context(certificate: Certificate, options: TlsOptions) -> ssl.SSLContext:
+    """Return a server context with OpenSSL's defaults (TLS 1.2 and 1.3)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    for client in clients:
+    for client in options.clients:
         context.verify_mode = ssl.CERT_OPTIONAL
         context.load_verify_locations(cadata=client.pem)
-    if max_tls12:
+    if options.max_tls12 or options.curve.startswith("brainpool"):
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "gateway.pem"

@@ -4,6 +4,7 @@ from simulator.clock import SimClock
 from simulator.scenario import SCENARIOS, Scenario
 from simulator.server import RequestRecord
 
+from .door import Rules
 from .gateway import PpcGateway
 from .view import Account
 
@@ -12,6 +13,7 @@ __all__ = [
     "Account",
     "PpcGateway",
     "RequestRecord",
+    "Rules",
     "Scenario",
     "SimClock",
 ]

@@ -45,6 +45,22 @@ class House(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """How many may be in, how long, and when the portal locks.
+
+    One session for each user, or one for the gateway (which of them is not
+    known); the idle time a session survives (real value unknown); the wrong
+    logins in a row that lock the portal (unknown) and for how many seconds
+    (observed on gateways: about five minutes).
+    """
+
+    session_per_user: bool = False
+    session_idle: timedelta = timedelta(minutes=10)
+    lockout_after: int = 5
+    lockout_seconds: float = 300
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """Where a request may go: into a session, or away with a refusal."""
 
@@ -56,12 +72,11 @@ class Passage:
 class Door:
     """Judges each request before a page is made."""
 
-    def __init__(self, house: House, after: int, seconds: float) -> None:
-        """Lock for ``seconds`` after ``after`` wrong logins in a row."""
+    def __init__(self, house: House, rules: Rules) -> None:
+        """Guard a house by its rules."""
         self.failed = 0
         self._house = house
-        self._after = after
-        self._seconds = seconds
+        self._rules = rules
         self._wrong = 0
         self._locked_until: datetime | None = None
         self._guard = DigestGuard(REALM)
@@ -160,9 +175,9 @@ class Door:
         self._wrong += 1
         house.logbook.failed_login(house.clock.now())
         fault = house.faults.get("lockout")
-        after = int(fault["after"]) if fault else self._after
+        after = int(fault["after"]) if fault else self._rules.lockout_after
         if self._wrong >= after:
-            seconds = float(fault["seconds"]) if fault else self._seconds
+            seconds = float(fault["seconds"]) if fault else self._rules.lockout_seconds
             self._locked_until = house.clock.now() + timedelta(seconds=seconds)
             self._wrong = 0
         if "refuse_200" in house.faults:

@@ -10,11 +10,11 @@ from simulator.faults import FaultRequest
 from simulator.http import Request, Response
 from simulator.scenario import Scenario, house
 from simulator.server import Answer, SimulatedServer
-from simulator.tls import Certificate
+from simulator.tls import Certificate, TlsOptions
 
 from . import exports, frame, pages_log, pages_meter, pages_misc, pages_tariff
 from .cms_sign import Signer
-from .door import Door
+from .door import Door, Rules
 from .faults import PPC_FAULTS
 from .frame import PATH
 from .logbook import Logbook
@@ -56,11 +56,7 @@ class PpcGateway(SimulatedServer):
     ``users`` adds accounts that see a part of the meters or registers.
     ``client_certificates`` lets users in by TLS client certificate, without
     Digest (that the login exists is from the document; the rest is our guess).
-    ``session_per_user`` allows one session for each user instead of one for
-    the gateway. ``session_idle`` is the idle time a session survives (the real
-    value is unknown). ``lockout_after`` wrong logins lock the portal for
-    ``lockout_seconds`` (observed: about five minutes; the number of tries is
-    unknown).
+    ``rules`` sets how sessions and the lockout work.
     """
 
     vendor: ClassVar[str] = "ppc"
@@ -86,24 +82,13 @@ class PpcGateway(SimulatedServer):
         max_tls12: bool = False,
         users: dict[str, Account] | None = None,
         client_certificates: Mapping[str, Certificate] | None = None,
-        session_per_user: bool = False,
-        session_idle: timedelta = timedelta(minutes=10),
-        lockout_after: int = 5,
-        lockout_seconds: float = 300,
+        rules: Rules | None = None,
     ) -> None:
         """Prepare the gateway; ``start`` makes it listen."""
-        super().__init__(
-            host=host,
-            port=port,
-            gateway_id=gateway_id,
-            clock=clock,
-            faults=faults,
-            certificate=certificate,
-            curve=curve,
-            expired=expired,
-            max_tls12=max_tls12,
-            clients=(client_certificates or {}).values(),
-        )
+        clients = client_certificates or {}
+        tls = TlsOptions(curve, expired, max_tls12, tuple(clients.values()))
+        super().__init__(host, port, gateway_id, clock, faults, certificate, tls)
+        rules = rules or Rules()
         start = self.clock.now()
         self.user = user
         self.password = password
@@ -112,12 +97,11 @@ class PpcGateway(SimulatedServer):
         self.scenario.bind(seed, anchor or start)
         self.logbook = Logbook(seed, start)
         self.users = {user: Account(password), **(users or {})}
-        self.certificate_users = {
-            certificate.der: name
-            for name, certificate in (client_certificates or {}).items()
-        }
-        self.sessions = SessionBook(self.clock, session_idle, session_per_user)
-        self._door = Door(self, lockout_after, lockout_seconds)
+        self.certificate_users = {c.der: name for name, c in clients.items()}
+        self.sessions = SessionBook(
+            self.clock, rules.session_idle, per_user=rules.session_per_user
+        )
+        self._door = Door(self, rules)
         self._signer = Signer(self.gateway_id)
         self._booted = start - timedelta(days=7)
         self._outage: Deadline | None = None
@@ -195,7 +179,14 @@ class PpcGateway(SimulatedServer):
         token = session.new_token()
         look = self.look()
         view = View(
-            look, self.scenario, session, account, self.logbook, self._signer, token
+            look,
+            self.scenario,
+            session,
+            self.sessions,
+            account,
+            self.logbook,
+            self._signer,
+            token,
         )
         try:
             made = PAGES.get(action, _unknown)(view, form)

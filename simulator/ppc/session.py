@@ -88,6 +88,10 @@ class SessionBook:
         """Tell whether a value belonged to a session that has ended."""
         return value in self._ended
 
+    def holds(self, handle: str) -> bool:
+        """Tell whether any open session was given an id."""
+        return any(handle in session.handles for session in self._open.values())
+
     def close(self, value: str) -> None:
         """End a session."""
         if self._open.pop(value, None) is not None:

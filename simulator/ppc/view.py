@@ -11,7 +11,7 @@ from simulator.scenario import Contract, Scenario
 from .cms_sign import Signer
 from .logbook import Logbook
 from .refusals import FORBIDDEN, NO_DATA, NO_VALUES, PARAMETER, RefusedError
-from .session import Handle, Kind, Session
+from .session import Handle, Kind, Session, SessionBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class View:
     look: Look
     scenario: Scenario
     session: Session
+    sessions: SessionBook
     account: Account
     logbook: Logbook
     signer: Signer
@@ -143,6 +144,8 @@ class View:
 
     def _handle(self, value: str, kind: Kind) -> Handle:
         handle = self.session.handles.get(value)
+        if handle is None and self.sessions.holds(value):
+            raise RefusedError(FORBIDDEN)
         if handle is None or handle.kind != kind:
             raise RefusedError(PARAMETER)
         if handle.uses and "mid_reuse_refused" in self.faults:

@@ -69,6 +69,7 @@ def test_quick_enough(socket_enabled: None) -> None:
         gateway.look(),
         gateway.scenario,
         session,
+        gateway.sessions,
         Account(""),
         gateway.logbook,
         gateway._signer,

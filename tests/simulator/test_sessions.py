@@ -4,7 +4,7 @@ import contextlib
 from datetime import timedelta
 import re
 
-from simulator.ppc import Account, PpcGateway
+from simulator.ppc import Account, PpcGateway, Rules
 
 from .client import PATH, HanClient
 from .conftest import HOUSE, STAIRS, Connect, Start
@@ -62,12 +62,15 @@ def test_one_session_per_gateway(
 def test_one_session_per_user(start: Start, connect: Connect) -> None:
     """Where sessions are per user, two users may be in at once."""
     users = {"feed": Account("pw", frozenset({HOUSE}), frozenset({"1-0:2.8.0"}))}
-    gateway = start(users=users, session_per_user=True)
+    gateway = start(users=users, rules=Rules(session_per_user=True))
     first, second = connect(gateway), connect(gateway, "feed", "pw")
     first.login()
     second.login()
     assert gateway.open_sessions == 2
     assert list(second.meters()) == [HOUSE]
+    foreign = first.meters()[STAIRS]
+    reply = second.post("showMeterProfile", mid=foreign)
+    assert reply.content == "Unerlaubter Zugriff"
     reply = second.profile(HOUSE)
     assert reply.page.texts("table_metervalues_col_obis") == ["1-0:2.8.0"]
     second.cookie = first.cookie

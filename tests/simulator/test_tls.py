@@ -88,7 +88,7 @@ def test_brainpool(start: Start, curve: str) -> None:
 
 def test_own_certificate(start: Start, gateway: PpcGateway) -> None:
     """A certificate may be given, e.g. to restart with the same one."""
-    again = start(certificate=gateway._certificate)
+    again = start(certificate=gateway.certificate)
     assert again.fingerprint == gateway.fingerprint
 
 
