@@ -16,7 +16,7 @@ Made by `script/bench --write`; do not edit by hand. `script/bench` alone prints
 table, and exits with 1 if a goal is missed.
 
 Our driver (`custom_components/smgw/han/`) beside the published client
-py-ppc-smgw: same machine, same run, same
+`py-ppc-smgw` (requirements/peers.txt): same machine, same run, same
 simulated gateway, the gateway and each client in a process of its own, polls in turn.
 
 {table}
