@@ -143,7 +143,6 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
             config = self._config()
             error = await self._try_login(config, user_input)
             if error is None:
-                self._abort_if_unique_id_configured()
                 return self.async_create_entry(
                     title=config.gateway_id,
                     data=config.as_data(),
@@ -173,8 +172,11 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             error = await self._try_login(GatewayConfig.of(entry), user_input)
             if error is None:
+                # A loaded entry hears of the change itself; one that failed does not.
+                loaded = entry.state is ConfigEntryState.LOADED
                 self._store_login(entry, user_input)
-                self._reload_unless_loaded(entry)
+                if not loaded:
+                    self.hass.config_entries.async_schedule_reload(entry.entry_id)
                 return self.async_abort(reason="reauth_successful")
         suggested = user_input or (logins[0].data if logins else None)
         return self._form(
@@ -257,10 +259,12 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
                 reason="other_certificate",
                 description_placeholders={"gateway_id": found.gateway_id},
             )
-        if self.hass.config_entries.async_update_entry(
+        loaded = entry.state is ConfigEntryState.LOADED
+        changed = self.hass.config_entries.async_update_entry(
             entry, data={**entry.data, **found.as_data()}
-        ):
-            self._reload_unless_loaded(entry)
+        )
+        if changed and not loaded:
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return self.async_abort(
             reason="already_configured",
             description_placeholders={
@@ -268,11 +272,6 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
                 "address": str(found.address),
             },
         )
-
-    def _reload_unless_loaded(self, entry: SmgwConfigEntry) -> None:
-        """A loaded entry hears of a change itself; one that failed to load does not."""
-        if entry.state is not ConfigEntryState.LOADED:
-            self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
     def _form(
         self,

@@ -1,0 +1,1 @@
+"""The integration inside Home Assistant, against a simulated gateway on a real socket."""

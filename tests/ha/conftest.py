@@ -1,0 +1,140 @@
+"""A simulated gateway, an entry for it, and Home Assistant set up with both."""
+
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+from freezegun import api as freezegun_api
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.smgw.const import DOMAIN
+from custom_components.smgw.han import transport
+from homeassistant.config_entries import ConfigSubentryData
+from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+from simulator.clock import SimClock
+from simulator.ppc import PpcGateway
+
+# A winter morning: 10:07 in Berlin, the newest reading is of 10:00.
+START = datetime(2026, 11, 20, 9, 7, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def custom_integration(enable_custom_integrations: None) -> None:
+    """Let Home Assistant load ours."""
+
+
+@pytest.fixture(autouse=True)
+async def berlin(freezer: FrozenDateTimeFactory, hass: HomeAssistant) -> None:
+    """Live where the gateways are."""
+    await hass.config.async_set_time_zone("Europe/Berlin")
+
+
+@pytest.fixture
+def clock(freezer: FrozenDateTimeFactory) -> SimClock:
+    """The gateway's clock; Home Assistant's stands at the same time."""
+    freezer.move_to(START)
+    return SimClock(START)
+
+
+@pytest.fixture
+def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
+    """A simulated gateway with the default house."""
+    with PpcGateway(clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def entry(gateway: PpcGateway) -> MockConfigEntry:
+    """An entry as the flow makes it."""
+    return make_entry(gateway)
+
+
+@pytest.fixture
+async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
+    """The entry, set up and loaded."""
+    await set_up(hass, entry)
+    return entry
+
+
+def make_entry(gateway: PpcGateway, **options: object) -> MockConfigEntry:
+    """Return an entry for a gateway."""
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title=gateway.gateway_id,
+        unique_id=gateway.gateway_id,
+        data={
+            CONF_HOST: gateway.host,
+            CONF_PORT: gateway.port,
+            "vendor": "PPC",
+            "certificate": gateway.certificate_pem,
+        },
+        options=options,
+        subentries_data=[
+            ConfigSubentryData(
+                data=MappingProxyType(
+                    {CONF_USERNAME: gateway.user, CONF_PASSWORD: gateway.password}
+                ),
+                subentry_type="login",
+                title=gateway.user,
+                unique_id=f"login_{gateway.user}",
+            )
+        ],
+    )
+
+
+async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
+    """Add an entry and set it up."""
+    entry.add_to_hass(hass)
+    result = await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return result
+
+
+@pytest.fixture
+def impatient(
+    hass: HomeAssistant, clock: SimClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Give up after seconds, not minutes; the clock stands, but time-outs run."""
+    # by its module: a name imported here would be frozen as well
+    monkeypatch.setattr(hass.loop, "time", freezegun_api.real_monotonic)
+    monkeypatch.setattr(
+        transport, "TIMEOUTS", transport.Timeouts(connect=1, answer=2, farewell=1)
+    )
+
+
+class Timeline:
+    """Moves Home Assistant's clock and the gateway's together."""
+
+    def __init__(
+        self, hass: HomeAssistant, freezer: FrozenDateTimeFactory, clock: SimClock
+    ) -> None:
+        """Take both clocks."""
+        self._hass = hass
+        self._freezer = freezer
+        self._clock = clock
+
+    async def pass_by(self, **step: float) -> None:
+        """Let time pass and everything due happen."""
+        await self.go_to(dt_util.utcnow() + timedelta(**step))
+
+    async def go_to(self, moment: datetime) -> None:
+        """Jump to a moment."""
+        self._freezer.move_to(moment)
+        self._clock.set(moment)
+        async_fire_time_changed(self._hass, moment)
+        await self._hass.async_block_till_done(wait_background_tasks=True)
+
+
+@pytest.fixture
+def timeline(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, clock: SimClock
+) -> Timeline:
+    """Both clocks."""
+    return Timeline(hass, freezer, clock)

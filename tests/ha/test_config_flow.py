@@ -1,0 +1,457 @@
+"""Set-up as an owner does it: every error shown, and every error recovered from."""
+
+from collections.abc import Callable
+import socket
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.smgw.const import CONF_INTERVAL, DOMAIN
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
+from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from simulator.clock import SimClock
+from simulator.ppc import PpcGateway
+from simulator.ppc.view import Account
+
+from .conftest import Timeline, set_up
+
+type Flow = dict[str, Any]
+
+
+async def start(hass: HomeAssistant) -> Flow:
+    """Open the flow."""
+    return await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_USER}
+    )
+
+
+async def submit(hass: HomeAssistant, flow: Flow, **fields: Any) -> Flow:
+    """Fill in the form shown."""
+    return await hass.config_entries.flow.async_configure(flow["flow_id"], fields)
+
+
+async def to_certificate(hass: HomeAssistant, gateway: PpcGateway) -> Flow:
+    """Go to the step that shows the certificate."""
+    flow = await start(hass)
+    return await submit(hass, flow, host=f"{gateway.host}:{gateway.port}")
+
+
+async def to_login(hass: HomeAssistant, gateway: PpcGateway) -> Flow:
+    """Go to the step that asks for the account."""
+    return await submit(hass, await to_certificate(hass, gateway))
+
+
+async def log_in(hass: HomeAssistant, flow: Flow, gateway: PpcGateway) -> Flow:
+    """Enter the right account."""
+    return await submit(hass, flow, username=gateway.user, password=gateway.password)
+
+
+def assert_created(result: Flow, gateway: PpcGateway) -> None:
+    """Assert that the flow ended in a complete entry."""
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["title"] == gateway.gateway_id
+    assert result["result"].unique_id == gateway.gateway_id
+    assert result["data"] == {
+        CONF_HOST: gateway.host,
+        CONF_PORT: gateway.port,
+        "vendor": "PPC",
+        "certificate": gateway.certificate_pem,
+    }
+    (login,) = result["result"].subentries.values()
+    assert login.subentry_type == "login"
+    assert login.title == gateway.user
+    assert login.unique_id == f"login_{gateway.user}"
+    assert login.data == {
+        CONF_USERNAME: gateway.user,
+        CONF_PASSWORD: gateway.password,
+    }
+
+
+async def test_set_up(hass: HomeAssistant, gateway: PpcGateway) -> None:
+    """Host, certificate, login; then the entry is loaded."""
+    flow = await start(hass)
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "user")
+    assert not flow["errors"]
+
+    flow = await submit(hass, flow, host=f"{gateway.host}:{gateway.port}")
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "certificate")
+    assert flow["description_placeholders"]["gateway_id"] == gateway.gateway_id
+    assert flow["description_placeholders"]["fingerprint"] == gateway.fingerprint
+    # nothing was said to a gateway nobody has confirmed yet
+    assert gateway.requests == []
+
+    flow = await submit(hass, flow)
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "login")
+    assert [(r.method, r.status) for r in gateway.requests] == [("GET", 401)]
+
+    result = await log_in(hass, flow, gateway)
+    assert_created(result, gateway)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert result["result"].state is ConfigEntryState.LOADED
+    assert gateway.open_sessions == 0
+    assert gateway.failed_logins == 0
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "https://{host}:{port}/cgi-bin/hanservice.cgi",
+        "http://{host}:{port}",
+        "  {host}:{port}/ ",
+    ],
+)
+async def test_addresses_as_people_paste_them(
+    hass: HomeAssistant, gateway: PpcGateway, typed: str
+) -> None:
+    """A pasted URL is as good as host and port."""
+    flow = await submit(
+        hass,
+        await start(hass),
+        host=typed.format(host=gateway.host, port=gateway.port),
+    )
+    assert flow["step_id"] == "certificate"
+    flow = await submit(hass, flow)
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize(
+    ("host", "error"),
+    [
+        pytest.param(lambda: "not a host", "invalid_address", id="no address"),
+        pytest.param(lambda: "ftp://127.0.0.1", "invalid_address", id="no https"),
+        pytest.param(
+            lambda: f"127.0.0.1:{_closed_port()}", "connection_refused", id="closed"
+        ),
+    ],
+)
+async def test_wrong_address(
+    hass: HomeAssistant, gateway: PpcGateway, host: Callable[[], str], error: str
+) -> None:
+    """A wrong address is named as such; what was typed stays in the field."""
+    typed = host()
+    flow = await submit(hass, await start(hass), host=typed)
+    assert (flow["step_id"], flow["errors"]) == ("user", {"base": error})
+    (field,) = flow["data_schema"].schema
+    assert field.description == {"suggested_value": typed}
+
+    flow = await submit(hass, flow, host=f"{gateway.host}:{gateway.port}")
+    flow = await submit(hass, flow)
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [("tls_close", "tls_failed"), ("hang_tcp", "tls_failed")],
+)
+@pytest.mark.usefixtures("impatient")
+async def test_no_tls(
+    hass: HomeAssistant, gateway: PpcGateway, fault: str, error: str
+) -> None:
+    """A port without TLS is told apart from a closed one."""
+    gateway.faults.add(fault)
+    flow = await to_certificate(hass, gateway)
+    assert (flow["step_id"], flow["errors"]) == ("user", {"base": error})
+
+    gateway.faults.clear()
+    flow = await submit(hass, flow, host=f"{gateway.host}:{gateway.port}")
+    flow = await submit(hass, flow)
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+async def test_certificate_of_something_else(
+    hass: HomeAssistant, gateway: PpcGateway, socket_enabled: None
+) -> None:
+    """A certificate without a gateway's number is no gateway's."""
+    with PpcGateway(gateway_id="fritz.box") as router:
+        flow = await to_certificate(hass, router)
+    assert (flow["step_id"], flow["errors"]) == ("user", {"base": "not_a_gateway"})
+
+    flow = await submit(hass, flow, host=f"{gateway.host}:{gateway.port}")
+    flow = await submit(hass, flow)
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+async def test_another_makers_gateway(
+    hass: HomeAssistant, gateway: PpcGateway, socket_enabled: None
+) -> None:
+    """A gateway without a driver is named, with its number."""
+    with PpcGateway(gateway_id="ELGZ0012345678") as other:
+        flow = await to_certificate(hass, other)
+    assert (flow["step_id"], flow["errors"]) == ("user", {"base": "unsupported_vendor"})
+    assert flow["description_placeholders"]["gateway_id"] == "ELGZ0012345678"
+
+    flow = await submit(hass, flow, host=f"{gateway.host}:{gateway.port}")
+    flow = await submit(hass, flow)
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("other_web_server", "not_a_gateway"),
+        ("redirect", "not_a_gateway"),
+        ("garbage", "not_a_gateway"),
+        ("server_error", "gateway_fault"),
+        ("big_page", "page_too_large"),
+        ("trickle", "answer_timeout"),
+        ("drop_before_answer", "connection_cut"),
+    ],
+)
+async def test_no_consumer_interface(
+    hass: HomeAssistant, gateway: PpcGateway, fault: str, error: str
+) -> None:
+    """The certificate is a gateway's, but what answers behind it is not its CGI."""
+    flow = await to_certificate(hass, gateway)
+    gateway.faults.add(fault)
+    flow = await submit(hass, flow)
+    assert (flow["step_id"], flow["errors"]) == ("certificate", {"base": error})
+
+    gateway.faults.clear()
+    flow = await submit(hass, flow)
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+async def test_certificate_changed_after_the_look(
+    hass: HomeAssistant, gateway: PpcGateway
+) -> None:
+    """What was confirmed is what must answer; nothing is sent to another."""
+    flow = await to_certificate(hass, gateway)
+    gateway.rotate_certificate()
+    flow = await submit(hass, flow)
+    assert flow["errors"] == {"base": "certificate_changed"}
+    assert gateway.requests == []
+
+    flow = await to_certificate(hass, gateway)
+    flow = await submit(hass, flow)
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+async def test_wrong_password(hass: HomeAssistant, gateway: PpcGateway) -> None:
+    """One attempt per password entered; the user name stays, the password does not."""
+    flow = await to_login(hass, gateway)
+    flow = await submit(hass, flow, username=gateway.user, password="wrong")
+    assert (flow["step_id"], flow["errors"]) == ("login", {"base": "wrong_password"})
+    assert gateway.failed_logins == 1
+    suggested = {
+        str(field): (field.description or {}).get("suggested_value")
+        for field in flow["data_schema"].schema
+    }
+    assert suggested == {CONF_USERNAME: gateway.user, CONF_PASSWORD: None}
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+async def test_user_name_with_colon(hass: HomeAssistant, gateway: PpcGateway) -> None:
+    """Digest has no room for a colon; the gateway is not even asked."""
+    flow = await to_login(hass, gateway)
+    flow = await submit(hass, flow, username="a:b", password="x")
+    assert flow["errors"] == {"base": "invalid_user"}
+    assert gateway.failed_logins == 0
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("portal_error", "login_refused"),
+        ("session_in_use", "session_in_use"),
+        ("no_meters", "no_meter"),
+        ("truncated", "page_unreadable"),
+        ("garbage_body", "not_a_gateway"),
+        ("drop_mid_answer", "connection_cut"),
+        ("trickle", "answer_timeout"),
+        ("server_error", "gateway_fault"),
+    ],
+)
+async def test_login_fails(
+    hass: HomeAssistant, gateway: PpcGateway, fault: str, error: str
+) -> None:
+    """Each failure of login and meters is named, and the next attempt succeeds."""
+    flow = await to_login(hass, gateway)
+    gateway.faults.add(fault)
+    flow = await log_in(hass, flow, gateway)
+    assert (flow["step_id"], flow["errors"]) == ("login", {"base": error})
+
+    gateway.faults.clear()
+    assert_created(await log_in(hass, flow, gateway), gateway)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert gateway.open_sessions == 0
+
+
+async def test_locked(
+    hass: HomeAssistant, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """The countdown is shown; afterwards the flow goes on."""
+    flow = await to_login(hass, gateway)
+    gateway.faults.add("locked", seconds=277)
+    flow = await log_in(hass, flow, gateway)
+    assert flow["errors"] == {"base": "portal_locked"}
+    assert flow["description_placeholders"]["remaining"] == "4:37"
+
+    gateway.faults.clear()
+    await timeline.pass_by(minutes=5)
+    assert_created(await log_in(hass, flow, gateway), gateway)
+
+
+async def test_known_gateway_moves(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway, clock: SimClock
+) -> None:
+    """Adding a known gateway at another address updates the address."""
+    assert loaded.state is ConfigEntryState.LOADED
+    with _moved(gateway, clock) as moved:
+        result = await to_certificate(hass, moved)
+        assert result["type"] is FlowResultType.ABORT
+        assert result["reason"] == "already_configured"
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert loaded.data[CONF_PORT] == moved.port
+        assert loaded.state is ConfigEntryState.LOADED
+        # read from its new place
+        assert moved.logins == 1
+
+
+async def test_known_gateway_moves_while_unreachable(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway, clock: SimClock
+) -> None:
+    """An entry that waits for its gateway finds it at the new address."""
+    gateway.stop()
+    assert not await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    with _moved(gateway, clock) as moved:
+        result = await to_certificate(hass, moved)
+        assert result["reason"] == "already_configured"
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert entry.state is ConfigEntryState.LOADED
+
+
+def _moved(gateway: PpcGateway, clock: SimClock) -> PpcGateway:
+    """Return the same gateway at another port."""
+    return PpcGateway(clock=clock, certificate=gateway.certificate)
+
+
+async def test_known_gateway_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """At the same address nothing happens."""
+    gateway.clear_requests()
+    result = await to_certificate(hass, gateway)
+    assert result["reason"] == "already_configured"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert gateway.requests == []
+
+
+async def test_somebody_claims_to_be_a_known_gateway(
+    hass: HomeAssistant, loaded: MockConfigEntry, clock: SimClock
+) -> None:
+    """The number alone moves nothing: the certificate must be the confirmed one."""
+    before = dict(loaded.data)
+    with PpcGateway(clock=clock) as impostor:
+        result = await to_certificate(hass, impostor)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "other_certificate"
+    assert dict(loaded.data) == before
+
+
+async def test_two_flows_for_one_gateway(
+    hass: HomeAssistant, gateway: PpcGateway
+) -> None:
+    """The first flow to end makes the entry; the other one is over with it."""
+    first = await to_login(hass, gateway)
+    await to_login(hass, gateway)
+    assert_created(await log_in(hass, first, gateway), gateway)
+    assert hass.config_entries.flow.async_progress() == []
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(hass.config_entries.async_entries(DOMAIN)) == 1
+
+
+async def test_reauth(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """A new password is tried once, stored in the login, and used at once."""
+    flow = await loaded.start_reauth_flow(hass)
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "reauth_confirm")
+    gateway.users[gateway.user] = Account("new password")
+
+    flow = await submit(hass, flow, username=gateway.user, password="mistyped")
+    assert flow["errors"] == {"base": "wrong_password"}
+
+    logins = gateway.logins
+    result = await submit(hass, flow, username=gateway.user, password="new password")
+    assert (result["type"], result["reason"]) == (
+        FlowResultType.ABORT,
+        "reauth_successful",
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    (login,) = loaded.subentries.values()
+    assert login.data[CONF_PASSWORD] == "new password"
+    assert gateway.logins == logins + 2
+    assert loaded.state is ConfigEntryState.LOADED
+
+
+async def test_reauth_after_failed_start(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """A start with a wrong password asks for the right one and then loads."""
+    right = gateway.password
+    gateway.users[gateway.user] = Account("changed by the operator")
+    assert not await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert gateway.failed_logins == 1
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert flow["step_id"] == "reauth_confirm"
+
+    gateway.users[gateway.user] = Account(right)
+    result = await submit(hass, flow, username=gateway.user, password=right)
+    assert result["reason"] == "reauth_successful"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_reauth_makes_a_login_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """After its login was deleted, the entry asks for one and goes on."""
+    (login_id,) = loaded.subentries
+    hass.config_entries.async_remove_subentry(loaded, login_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    (flow,) = hass.config_entries.flow.async_progress()
+    result = await log_in(hass, flow, gateway)
+    assert result["reason"] == "reauth_successful"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    (login,) = loaded.subentries.values()
+    assert login.unique_id == f"login_{gateway.user}"
+    assert loaded.runtime_data.coordinator.last_update_success
+
+
+async def test_options(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """The interval has the maker's floor, explained; a day is possible."""
+    flow = await hass.config_entries.options.async_init(loaded.entry_id)
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "init")
+    flow = await hass.config_entries.options.async_configure(
+        flow["flow_id"], {CONF_INTERVAL: 5}
+    )
+    assert flow["errors"] == {CONF_INTERVAL: "interval_too_short"}
+    assert flow["description_placeholders"] == {"floor": "15"}
+
+    gateway.clear_requests()
+    result = await hass.config_entries.options.async_configure(
+        flow["flow_id"], {CONF_INTERVAL: 1440}
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert loaded.options == {CONF_INTERVAL: 1440}
+    await hass.async_block_till_done(wait_background_tasks=True)
+    # taken over without a reload, so without another session
+    assert gateway.requests == []
+    assert loaded.state is ConfigEntryState.LOADED
