@@ -245,6 +245,11 @@ class MeterPark:
         with self._lock:
             self._changes.clear()
 
+    @property
+    def changed(self) -> bool:
+        """Tell whether any row is changed."""
+        return bool(self._changes)
+
     def change(self, meter_id: str, obis: str, target: datetime) -> Change | None:
         """Return the change for one row: its own first, else the register's."""
         if not self._changes:

@@ -12,13 +12,13 @@ LOG_LIMIT = 1000
 def meter_values(view: View, form: dict[str, str]) -> Download:
     """Answer ``exportMeterValues``; without data an empty body or an error."""
     meter = view.meter(form)
-    rows = readings.between(view, meter, *forms.period(form))
-    if not rows:
+    history = readings.History(view, meter, *forms.period(form))
+    if not history:
         fault = view.faults.get("export_error_status")
         return Download(b"", status=int(fault["status"]) if fault else 200)
-    check_limit(view, rows)
+    check_limit(view, history)
     registers = view.registers(meter)
-    xml = cms_values.values_xml(meter.id, registers, rows, _prefixes(view))
+    xml = cms_values.values_xml(meter.id, registers, history.rows(), _prefixes(view))
     return _file(view, xml, f"{meter.id}.sm_data")
 
 

@@ -6,7 +6,7 @@ from simulator.meters import Meter
 from . import forms, readings
 from .frame import form_open
 from .markup import HOSTILE, cell, hidden, rows, text
-from .readings import WORDS, Row
+from .readings import WORDS, History, Row
 from .refusals import NO_VALUES, RefusedError, TooManyError
 from .view import Html, View
 
@@ -72,11 +72,11 @@ def meter_values(view: View, form: dict[str, str]) -> Html:
     meter = view.meter(form, values=True)
     begin, end = forms.period(form)
     number = forms.page(form)
-    found = readings.between(view, meter, begin, end)
+    found = History(view, meter, begin, end)
     check_limit(view, found)
     small = view.faults.get("small_pages")
     size = int(small["rows"]) if small else PAGE_ROWS
-    shown = found[(number - 1) * size : number * size]
+    shown = found.rows((number - 1) * size, number * size)
     if not shown:
         raise RefusedError(NO_VALUES)
     values = (form.get("from", ""), form.get("to", ""))
@@ -93,7 +93,7 @@ def meter_values(view: View, form: dict[str, str]) -> Html:
     return Html(content, "Zählerstände")
 
 
-def check_limit(view: View, found: list[Row]) -> None:
+def check_limit(view: View, found: History) -> None:
     """Refuse more records than this firmware allows (records: time x OBIS)."""
     fault = view.faults.get("range_limit_1000")
     if fault and len(found) > int(fault["records"]):

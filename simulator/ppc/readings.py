@@ -53,20 +53,54 @@ def latest(view: View, meter: Meter) -> list[Row]:
     return list(_reading(view, meter, meter.latest_target(view.values_now)))
 
 
-def between(view: View, meter: Meter, begin: datetime, end: datetime) -> list[Row]:
-    """Return the rows captured in a range (aware, inclusive), newest first."""
+class History:
+    """The rows captured in a range (aware, inclusive), newest first.
+
+    Rows are made when they are asked for: a page of a long range is cheap.
+    """
+
+    def __init__(
+        self, view: View, meter: Meter, begin: datetime, end: datetime
+    ) -> None:
+        """Find the readings of the range."""
+        self._view = view
+        self._meter = meter
+        self._targets = list(_targets(view, meter, begin, end))
+        # as many rows for each reading, unless a test or a variant changed that
+        even = not view.scenario.meters.changed
+        self._even = even and "gap_rows_left_out" not in view.faults
+        self._per_reading = len(view.registers(meter))
+
+    def __len__(self) -> int:
+        """Return the number of rows (records: time x OBIS)."""
+        if self._even:
+            return len(self._targets) * self._per_reading
+        return len(self.rows())
+
+    def rows(self, first: int = 0, last: int | None = None) -> list[Row]:
+        """Return the rows from ``first`` up to, not including, ``last``."""
+        targets, skipped = self._targets, 0
+        if self._even and last is not None and self._per_reading:
+            whole = first // self._per_reading
+            targets = targets[whole : last // self._per_reading + 1]
+            skipped = whole * self._per_reading
+        found = [row for at in targets for row in _reading(self._view, self._meter, at)]
+        return found[first - skipped : None if last is None else last - skipped]
+
+
+def _targets(
+    view: View, meter: Meter, begin: datetime, end: datetime
+) -> Iterator[datetime]:
     step = timedelta(seconds=meter.interval)
     newest = meter.latest_target(view.values_now)
     if fault := view.faults.get("no_recent_history"):
         newest -= timedelta(hours=float(fault["hours"]))
     target = min(newest, floor_time(end, meter.interval))
     oldest = max(meter.since, begin - step)
-    rows: list[Row] = []
     while target >= oldest:
         if begin <= meter.captured(target) <= end:
-            rows.extend(_reading(view, meter, target))
+            yield target
         target -= step
-    return rows
 
 
 def _reading(view: View, meter: Meter, target: datetime) -> Iterator[Row]:

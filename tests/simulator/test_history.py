@@ -96,6 +96,23 @@ def test_pages(client: HanClient, gateway: PpcGateway) -> None:
     assert len(stamps) == len(set(stamps)) == 96
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_pages_cut_readings(
+    client: HanClient, gateway: PpcGateway, *, changed: bool
+) -> None:
+    """A page may end inside a reading of four registers; nothing is lost."""
+    if changed:
+        gateway.scenario.meters.duplicate_rows(HOUSE, "1-0:9.9.9")
+    whole = column(client.values(HOUSE, "2026-05-11", "2026-05-11"), "wert")
+    gateway.faults.add("small_pages", rows=50)
+    parts: list[str] = []
+    for page in range(1, 9):
+        reply = client.values(HOUSE, "2026-05-11", "2026-05-11", page=str(page))
+        parts += column(reply, "wert")
+    assert parts == whole
+    assert len(whole) == 96 * 4
+
+
 def test_a_whole_day_is_one_page(client: HanClient) -> None:
     """Observed: 100 timestamps of several registers come without paging."""
     reply = client.values(HOUSE, "2025-10-26", "2025-10-26")
