@@ -119,12 +119,18 @@ def literal_keys(node: ast.AST | None) -> frozenset[str]:
 
 
 def client_errors() -> set[Shown]:
-    """Return the keys of all errors that the client may raise, with their variables."""
+    """Return the keys of all errors that the client may raise, with their variables.
+
+    A class that only groups others is none of them.
+    """
+    made = {name for module in modules() for name, _ in calls(module.tree)}
     found = set()
     todo: list[type[SmgwError]] = [SmgwError]
     while todo:
         kind = todo.pop()
         todo += kind.__subclasses__()
+        if kind.__subclasses__() and kind.__name__ not in made:
+            continue
         parameters = list(inspect.signature(kind).parameters.values())
         error = kind(*(SAMPLES[parameter.annotation] for parameter in parameters))
         found.add(Shown(kind.key, frozenset(error.placeholders)))
