@@ -54,7 +54,8 @@ def parse_address(text: str) -> Address:
         raise InvalidAddress("no host, or not HTTP")
     if not (_is_ip(host) or _is_name(host)):
         raise InvalidAddress("not a host")
-    return Address(host, port or DEFAULT_PORT)
+    # In a URL the sign before an IPv6 zone is written %25 (RFC 6874).
+    return Address(host.replace("%25", "%"), port or DEFAULT_PORT)
 
 
 def _is_ipv6(text: str) -> bool:

@@ -42,7 +42,7 @@ def read_certificate(der: bytes) -> GatewayCertificate:
         certificate = x509.load_der_x509_certificate(der)
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         not_after = certificate.not_valid_after_utc
-    except ValueError as err:
+    except (ValueError, x509.InvalidVersion) as err:
         raise NotAGateway("unreadable certificate") from err
     for name in names:
         if gateway_id := ids.gateway_id(str(name.value)):

@@ -36,8 +36,10 @@ def typed_failures() -> Iterator[None]:
         raise ConnectionCut("closed before the answer was complete") from err
     except OSError as err:
         raise _from_os_error(err) from err
-    except aiohttp.ClientError as err:
-        raise NotAGateway(type(err).__name__) from err
+    except (aiohttp.ClientError, ValueError) as err:
+        # Not `from err`: aiohttp's error holds the request's headers. ValueError: a
+        # challenge that is no text, or names no address, makes aiohttp itself stumble.
+        raise NotAGateway(type(err).__name__) from None
 
 
 def _from_os_error(err: OSError) -> SmgwConnectionError:

@@ -5,7 +5,8 @@ import re
 from typing import Self
 
 _TEXT = re.compile(
-    r"(\d{1,3})-(\d{1,3}):(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:[*&](\d{1,3}))?"
+    r"(\d{1,3})-(\d{1,3}):(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:[*&](\d{1,3}))?",
+    re.ASCII,
 )
 _HEX = re.compile(r"[0-9a-fA-F]{12}")
 _CURRENT = 255
@@ -48,9 +49,10 @@ class Obis:
     def counts_up(self) -> bool:
         """Say whether the register is a meter reading, which never goes down.
 
-        Electricity: D is 8 (time integral); every other medium counts in C 1 to 3
-        with D 0 or 1 (volume, energy). From the code's definition, not observed.
+        Electricity: D is 8 (time integral), unless C is 16 (36, 56, 76 for one phase):
+        the balance of import and export. Every other medium counts in C 1 to 3
+        (volume, energy). From the code's definition, not observed.
         """
         if self.a == 1:
-            return self.d == 8
+            return self.d == 8 and self.c not in (16, 36, 56, 76)
         return self.a in range(4, 10) and self.c in (1, 2, 3)

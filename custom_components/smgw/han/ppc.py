@@ -15,7 +15,10 @@ from typing import Any
 
 from . import ids, ppc_pages as pages
 from .errors import (
+    AnswerTimeout,
+    ConnectionCut,
     GatewayFault,
+    NoData,
     NoMeterAssigned,
     NotAGateway,
     PageUnreadable,
@@ -37,7 +40,7 @@ _LOGGER = logging.getLogger(__name__)
 PATH = "/cgi-bin/hanservice.cgi"
 
 # Above this a page is read in a worker thread, so that it does not hold the loop.
-_LARGE = 24 * 1024
+_LARGE = 12 * 1024
 
 
 class _OddFirstAnswer(Exception):
@@ -62,7 +65,8 @@ class PpcDriver:
         self._transport = transport
         self._memory = memory
         self._now = now
-        self._readings = Readings()
+        # By user: what one account no longer sees, another may.
+        self._readings: dict[str, Readings] = {}
 
     async def check(self) -> None:
         """See that the CGI asks for Digest. Raises `NotAGateway` if it does not."""
@@ -72,7 +76,7 @@ class PpcDriver:
         if answer.status == 401 and challenge.lower().startswith("digest"):
             return
         if answer.status != 200:
-            raise NotAGateway(f"HTTP {answer.status} instead of a challenge")
+            raise _http_error(answer.status)
         raise pages.explain(await _read_page(answer))
 
     async def read_latest(self, credentials: Credentials) -> Snapshot:
@@ -88,16 +92,23 @@ class PpcDriver:
                 return await self._read_latest(credentials)
 
     async def _read_latest(self, credentials: Credentials) -> Snapshot:
-        if self._memory.get("login_by_post", False) is not False:
-            try:
-                return await self._one_session(credentials, by_post=True)
-            except _OddFirstAnswer as odd:
-                _LOGGER.debug("The gateway wants its welcome page first: %s", odd)
+        way = self._memory.get("login_by_post", False)
+        if way is False:
+            return await self._one_session(credentials, by_post=False)
+        try:
+            return await self._one_session(credentials, by_post=True)
+        except _OddFirstAnswer as odd:
+            _LOGGER.debug("The gateway wants its welcome page first: %s", odd)
+            if way is None:
+                # Tried once, whatever comes next: no password is refused twice
+                # in every poll, no session left behind by an answer that got lost.
                 self._memory["login_by_post"] = False
-        return await self._one_session(credentials, by_post=False)
+        # A way that worked before is given up only if the welcome page works now;
+        # somebody else's session, say, is no fault of it.
+        return await self._one_session(credentials, by_post=False, odd=True)
 
     async def _one_session(
-        self, credentials: Credentials, *, by_post: bool
+        self, credentials: Credentials, *, by_post: bool, odd: bool = False
     ) -> Snapshot:
         async with (
             self._transport.connect(credentials) as connection,
@@ -106,10 +117,15 @@ class PpcDriver:
             listing = await (
                 self._log_in_by_post(session) if by_post else _log_in(session)
             )
-            meters, skipped = await self._read_meters(session, listing)
-        footer = pages.footer(session.latest)
-        now = self._now()
-        self._learn(footer.firmware, by_post=by_post, cookie=not session.session_id)
+            readings = self._readings.setdefault(credentials.user, Readings())
+            meters, skipped = await self._read_meters(session, listing, readings)
+            footer = pages.footer(session.latest)
+            now = self._now()
+        self._learn(
+            footer.firmware,
+            by_post=by_post,
+            welcome_only=odd or session.session_id is not None,
+        )
         clock, last_sync = berlin_clock(footer.clock, footer.last_sync, now)
         gateway = Gateway(
             gateway_id=self._transport.gateway_id,
@@ -122,36 +138,34 @@ class PpcDriver:
     async def _log_in_by_post(self, session: _Session) -> Page:
         """Log in by the meter form itself. Raises `_OddFirstAnswer`.
 
-        A lost connection or a locked portal says nothing against this way; nor does
-        a refused password, once the way has been seen to work.
+        A gateway that cannot be reached or is locked says nothing against this way;
+        nor do a refused password and a lost connection, once it has worked.
         """
         proven = self._memory.get("login_by_post") is True
         try:
             listing = await session.post("meterform")
-            if not session.cookie:
-                raise _OddFirstAnswer("no session")
-            if not pages.meter_options(listing):
-                raise _OddFirstAnswer("no meter list")
-        except SmgwConnectionError, PortalLocked:
-            raise
-        except SmgwLoginError as err:
+            if not session.cookie or not pages.is_meter_list(listing):
+                raise pages.explain(listing)
+        except (ConnectionCut, AnswerTimeout, SmgwLoginError) as err:
             if proven:
                 raise
             raise _OddFirstAnswer(err.key) from err
+        except SmgwConnectionError, PortalLocked:
+            raise
         except SmgwError as err:
             raise _OddFirstAnswer(err.key) from err
         return listing
 
     async def _read_meters(
-        self, session: _Session, listing: Page
+        self, session: _Session, listing: Page, readings: Readings
     ) -> tuple[list[Meter], list[Skipped]]:
-        options = pages.meter_options(listing)
-        if not options:
-            if pages.is_meter_list(listing):
-                raise NoMeterAssigned("empty meter list")
+        if not pages.is_meter_list(listing):
             raise pages.explain(listing)
         if not pages.is_whole(listing):
             raise PageUnreadable("the meter list was cut off")
+        options = pages.meter_options(listing)
+        if not options:
+            raise NoMeterAssigned("empty meter list")
         meters: dict[str, Meter] = {}
         skipped: list[Skipped] = []
         for logical_name in options:
@@ -164,27 +178,38 @@ class PpcDriver:
             mid = pages.meter_options(session.latest).get(
                 logical_name, options[logical_name]
             )
-            profile = pages.meter_profile(
-                await session.post("showMeterProfile", mid=mid)
-            )
+            page = await session.post("showMeterProfile", mid=mid)
+            try:
+                profile = pages.meter_profile(page)
+            except NoData as err:
+                # Of one meter; the others may have some.
+                skipped.append(Skipped(where=meter_id, reason=err.key))
+                profile = pages.MeterProfile()
             if profile.meter and ids.meter_id(profile.meter) != meter_id:
                 raise PageUnreadable("values of another meter")
-            meters[meter_id] = self._readings.meter(
+            meters[meter_id] = readings.meter(
                 meter_id, logical_name, profile, self._now(), skipped
             )
-        self._readings.keep_only(meters)
+        readings.keep_only(meters)
         return list(meters.values()), skipped
 
-    def _learn(self, firmware: str | None, *, by_post: bool, cookie: bool) -> None:
-        """Remember, per firmware, whether the first form may log in."""
+    def _learn(
+        self, firmware: str | None, *, by_post: bool, welcome_only: bool
+    ) -> None:
+        """Remember, per firmware, whether the first form may log in.
+
+        `welcome_only`: it may not. The other way was tried and answered oddly, or there
+        are no cookies, and the session's id stands on the welcome page alone.
+        """
         if by_post:
             self._memory["login_by_post"] = True
-        elif not cookie:
-            # Without cookies the session's id stands only on the welcome page.
+        elif welcome_only:
             self._memory["login_by_post"] = False
-        elif firmware != self._memory.get("firmware"):
+        elif "login_by_post" not in self._memory or (
+            firmware and firmware != self._memory.get("firmware")
+        ):
             self._memory["login_by_post"] = None
-        self._memory["firmware"] = firmware
+        self._memory["firmware"] = firmware or self._memory.get("firmware")
 
 
 class _Session:
@@ -227,10 +252,8 @@ class _Session:
         if answer.status == 401:
             # A challenge in mid-session was answered by the Digest layer already.
             raise SessionExpired("401") if self.open else WrongPassword("401")
-        if answer.status >= 500:
-            raise GatewayFault(f"HTTP {answer.status}")
         if answer.status != 200:
-            raise NotAGateway(f"HTTP {answer.status}")
+            raise _http_error(answer.status)
         self.latest = await _read_page(answer)
         return self.latest
 
@@ -271,6 +294,12 @@ async def _log_out(session: _Session, farewell: float) -> None:
         return
     if not pages.is_farewell(page):
         _LOGGER.debug("The gateway did not confirm the logout")
+
+
+def _http_error(status: int) -> SmgwError:
+    """Return what an HTTP status means that no page of a gateway comes with."""
+    kind = GatewayFault if status >= 500 else NotAGateway
+    return kind(f"HTTP {status}")
 
 
 async def _read_page(answer: Answer) -> Page:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from html import unescape
 import re
 
 from .errors import (
@@ -22,11 +21,14 @@ from .errors import (
     SessionExpired,
     SmgwError,
 )
-from .html import Page, Row, parse
+from .html import Page, Row, parse, unescape
 
 _COLUMN = "table_metervalues_col_"
 # `metervaleus`: older firmware, OBIS column only.
 _OBIS_COLUMNS = (f"{_COLUMN}obis", "table_metervaleus_col_obis")
+_DECIDING = frozenset(
+    (*_OBIS_COLUMNS, *(f"{_COLUMN}{name}" for name in ("wert", "einheit", "istvalide")))
+)
 _METADATA = {
     "Zähler-ID": "meter",
     "Zähleradresse": "address",
@@ -44,12 +46,19 @@ _VALIDITY = {
     "nicht vorhanden": "not_present",
 }
 # Four decimals are usual; the bound keeps out what no meter can count to.
-_VALUE = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?")
-_LOCKED = re.compile(r"für (?:(\d+) Minuten?)?(?: und )?(?:(\d+) Sekunden?)? gesperrt")
-# The lock lasts about five minutes where the page does not say (observed).
+_VALUE = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?", re.ASCII)
+_INTERVAL = re.compile(r"[1-9]\d{0,6}", re.ASCII)
+# Lengths are bounded, so that no page makes a search slow or a number absurd.
+_LOCKED = re.compile(
+    r"Portal ist(?: für)?(?: (\d{1,4}) Minuten?)?(?: und)?(?: (\d{1,4}) Sekunden?)? gesperrt",
+    re.ASCII,
+)
+# The lock lasts about five minutes (observed), should the page not say.
 _LOCK = timedelta(minutes=5)
-_TOO_MANY = re.compile(r"liefert (\d+) Datensätze .*?nur (\d+) erlaubt", re.DOTALL)
-_SYNC = re.compile(r"(.*?)\(\s*Letzte Synchronisation:\s*(.*?)\s*\)")
+_TOO_MANY = re.compile(
+    r"liefert (\d{1,9}) Datensätze .{1,60}?nur (\d{1,9}) erlaubt", re.ASCII
+)
+_SYNC = re.compile(r"([^(]*)\( ?Letzte Synchronisation: ?([^)]*)\)")
 _HEX = re.compile(r"[0-9a-fA-F]{1,1024}")
 
 _PHRASES: Mapping[str, type[SmgwError]] = {
@@ -81,7 +90,7 @@ class ValueRow:
 
     timestamp: str
     validity: str
-    """`valid`, `invalid`, `not_present`, or `unknown`."""
+    """`valid`, `invalid`, `not_present`, `merged_rows`, or `unknown`."""
     name: str
     value: Decimal | None
     unit: str
@@ -93,10 +102,10 @@ class ValueRow:
 class MeterProfile:
     """One meter's page: what the gateway knows of it, and its newest values."""
 
-    meter: str | None
-    address: str | None
-    capture_interval: timedelta | None
-    rows: tuple[ValueRow, ...]
+    meter: str | None = None
+    address: str | None = None
+    capture_interval: timedelta | None = None
+    rows: tuple[ValueRow, ...] = ()
 
 
 def read(body: bytes) -> Page:
@@ -119,7 +128,7 @@ def is_ours(page: Page) -> bool:
 
 def is_whole(page: Page) -> bool:
     """Say whether a page came to its end: the footer is its last part."""
-    return page.complete or "div_timestamp" in page.ids
+    return page.complete or bool(page.text_of("div_timestamp"))
 
 
 def is_welcome(page: Page) -> bool:
@@ -134,7 +143,9 @@ def is_farewell(page: Page) -> bool:
 
 def is_meter_list(page: Page) -> bool:
     """Say whether it is the page `meterform` answers with."""
-    return bool(page.ids & {"form_meterform", "meterform_select_meter"})
+    return bool(
+        page.ids & {"form_meterform", "meterform_select_meter"} or meter_options(page)
+    )
 
 
 def meter_options(page: Page) -> dict[str, str]:
@@ -142,18 +153,22 @@ def meter_options(page: Page) -> dict[str, str]:
     return {
         option.text: option.value
         for option in page.options
-        if option.select_id in ("meterform_select_meter", "mid") and option.value
+        if option.value
+        and (
+            option.select_id == "meterform_select_meter" or option.select_name == "mid"
+        )
     }
 
 
 def footer(page: Page) -> Footer:
     """Return the footer of a page; parts that are missing are None."""
-    stamp = page.texts.get("div_timestamp", "")
-    clock, last_sync = stamp, None
-    if match := _SYNC.match(stamp):
+    clock, last_sync = page.text_of("div_timestamp"), None
+    if match := _SYNC.match(clock):
         clock, last_sync = match.groups()
     return Footer(
-        page.texts.get("div_fwversion") or None, clock.strip() or None, last_sync
+        page.text_of("div_fwversion") or None,
+        clock.strip() or None,
+        last_sync.strip() if last_sync else None,
     )
 
 
@@ -169,7 +184,7 @@ def meter_profile(page: Page) -> MeterProfile:
         meter=metadata.get("meter"),
         address=metadata.get("address"),
         capture_interval=timedelta(seconds=int(interval))
-        if re.fullmatch(r"[1-9]\d{0,6}", interval)
+        if _INTERVAL.fullmatch(interval)
         else None,
         rows=tuple(_value_rows(page)),
     )
@@ -179,10 +194,11 @@ def explain(page: Page) -> SmgwError:
     """Say what a page means that is not the one asked for."""
     # Phrases count only where the gateway puts them, not inside names and lists.
     # Some pages escape umlauts twice.
-    text = unescape(page.texts.get("content") or page.text)
+    text = unescape(page.text_of("content") or page.text)
     if match := _LOCKED.search(text):
-        minutes, seconds = (int(group or 0) for group in match.groups())
-        return PortalLocked(timedelta(minutes=minutes, seconds=seconds) or _LOCK)
+        minutes, seconds = match.groups("0")
+        said = timedelta(minutes=int(minutes), seconds=int(seconds))
+        return PortalLocked(said if any(match.groups()) else _LOCK)
     if match := _TOO_MANY.search(text):
         return RangeTooLarge(int(match[1]), int(match[2]))
     for phrase, error in _PHRASES.items():
@@ -197,8 +213,11 @@ def _metadata(page: Page) -> dict[str, str]:
     """Return the label/value rows we use, by our own names."""
     found: dict[str, str] = {}
     for row in page.rows:
-        if len(row.cells) == 2 and (name := _METADATA.get(row.cells[0][1].rstrip(":"))):
-            found.setdefault(name, row.cells[1][1])
+        if len(row.cells) != 2:
+            continue
+        (_, label), (_, value) = row.cells
+        if name := _METADATA.get(unescape(label).rstrip(":")):
+            found.setdefault(name, value)
     return found
 
 
@@ -208,13 +227,20 @@ def _value_rows(page: Page) -> Iterator[ValueRow]:
         if row.table_id != "metervalue" or not _is_value_row(row):
             continue
         cells = row.by_id
-        timestamp = cells.get(f"{_COLUMN}timestamp") or timestamp
+        if stamp := cells.get(f"{_COLUMN}timestamp"):
+            # another time is another reading: what was said of the last is no longer so
+            validity = validity if stamp == timestamp else ""
+            timestamp = stamp
         validity = cells.get(f"{_COLUMN}istvalide") or validity
+        if merged := _is_merged(row):
+            timestamp = validity = ""
         signature = cells.get(f"{_COLUMN}sign", "")
         yield ValueRow(
             timestamp=timestamp,
-            validity=_VALIDITY.get(validity.casefold(), "unknown"),
-            name=cells.get(f"{_COLUMN}name", ""),
+            validity="merged_rows"
+            if merged
+            else _VALIDITY.get(validity.casefold(), "unknown"),
+            name=unescape(cells.get(f"{_COLUMN}name", "")),
             value=_value(cells.get(f"{_COLUMN}wert", "")),
             unit=cells.get(f"{_COLUMN}einheit", ""),
             obis=next((cells[c] for c in _OBIS_COLUMNS if c in cells), ""),
@@ -225,6 +251,15 @@ def _value_rows(page: Page) -> Iterator[ValueRow]:
 def _is_value_row(row: Row) -> bool:
     """Tell value rows from the header, whose cells have no ids."""
     return any(cell_id.startswith(_COLUMN) for cell_id, _ in row.cells)
+
+
+def _is_merged(row: Row) -> bool:
+    """Tell a row that took in another one, whose start was lost.
+
+    Which value would belong to which register nobody knows.
+    """
+    ids = [cell_id for cell_id, _ in row.cells if cell_id in _DECIDING]
+    return len(ids) != len(set(ids))
 
 
 def _value(text: str) -> Decimal | None:

@@ -14,7 +14,7 @@ from .localtime import CLOCK_SLACK, UndecidableTime, candidates, decide, nearest
 from .model import Meter, Reading, Register, Skipped
 from .obis import Obis
 from .ppc_pages import MeterProfile, ValueRow
-from .units import parse_unit
+from .units import Unit, parse_unit
 
 # Certified gateways exist since 2018; they keep readings for at most 24 months.
 _EARLIEST = datetime.fromisoformat("2017-01-01T00:00:00+00:00")
@@ -65,24 +65,27 @@ class Readings:
     ) -> dict[str, Reading]:
         known = self._known.get(meter_id, {})
         changed = _changed(profile, known)
+        found: dict[str, list[Reading]] = {}
         chosen: dict[str, Reading] = {}
-        contradicted: set[str] = set()
+
+        def skip(code: str, err: _Unusable) -> None:
+            skipped.append(Skipped(where=f"{meter_id} {code}", reason=str(err)))
+
         for row in profile.rows:
-            code = row.obis[:30]
             try:
                 reading = _reading(meter_id, row, now, known, changed)
-                code = str(reading.register.obis)
-                _check_against(known.get(code), reading)
-                if other := chosen.get(code):
-                    reading = _newer(other, reading)
-                if code not in contradicted:
-                    chosen[code] = reading
             except _Unusable as err:
-                reason = str(err)
-                if reason == "contradiction":
-                    contradicted.add(code)
-                    chosen.pop(code, None)
-                skipped.append(Skipped(where=f"{meter_id} {code}", reason=reason))
+                skip(row.obis[:30], err)
+            else:
+                found.setdefault(str(reading.register.obis), []).append(reading)
+        for code, readings in found.items():
+            try:
+                reading = _newest(readings)
+                _check_against(known.get(code), reading)
+            except _Unusable as err:
+                skip(code, err)
+            else:
+                chosen[code] = reading
         return chosen
 
 
@@ -118,7 +121,9 @@ def _reading(
         raise _Unusable("unknown_obis")
     if row.value is None:
         raise _Unusable("no_value")
-    if (unit := parse_unit(row.unit)) is None:
+    unit = parse_unit(row.unit)
+    if unit is None or (unit is Unit.NONE and obis.counts_up):
+        # A ratio has no unit; a meter reading without one is half a reading.
         raise _Unusable("unknown_unit")
     before = known.get(str(obis))
     try:
@@ -171,8 +176,14 @@ def _check_against(before: Reading | None, reading: Reading) -> None:
         raise _Unusable("went_backwards")
 
 
-def _newer(one: Reading, other: Reading) -> Reading:
-    """Return the newer of two rows for one register. Raises `_Unusable`."""
-    if one.capture_time == other.capture_time and one.value != other.value:
+def _newest(readings: list[Reading]) -> Reading:
+    """Return the newest of the rows of one register, in whatever order they stand.
+
+    Raises `_Unusable` if the newest rows do not say the same.
+    """
+    newest = max(reading.capture_time for reading in readings)
+    first, *others = (r for r in readings if r.capture_time == newest)
+    said = (first.value, first.register.unit)
+    if any((other.value, other.register.unit) != said for other in others):
         raise _Unusable("contradiction")
-    return other if other.capture_time > one.capture_time else one
+    return first

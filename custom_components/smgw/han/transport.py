@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from http import HTTPStatus
 import ssl
 from weakref import WeakValueDictionary
 
@@ -17,7 +18,7 @@ import aiohttp
 from aiohttp import hdrs
 
 from .address import Address
-from .errors import InvalidUser, PageTooLarge
+from .errors import InvalidUser, PageTooLarge, TlsFailed
 from .failures import typed_failures
 from .model import Credentials
 from .tls import pinned_context
@@ -59,9 +60,20 @@ class RequestCounter:
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Count one request and pass it on."""
+        """Count one request, pass it on, and read a challenge to its end.
+
+        The Digest layer looks at the headers only; a body left unread would keep
+        the connection from being used again.
+        """
         self.sent += 1
-        return await handler(request)
+        response = await handler(request)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            try:
+                await _read_capped(response)
+            except BaseException:
+                response.close()
+                raise
+        return response
 
 
 class Connection:
@@ -147,8 +159,8 @@ class Transport:
         counter = RequestCounter()
         middlewares: list[aiohttp.ClientMiddlewareType] = [counter]
         if credentials is not None:
-            if ":" in credentials.user:
-                raise InvalidUser("colon in user name")
+            if ":" in credentials.user or not credentials.user.isprintable():
+                raise InvalidUser("a character that cannot be sent")
             middlewares.insert(
                 0,
                 aiohttp.DigestAuthMiddleware(credentials.user, credentials.password),
@@ -175,9 +187,12 @@ class Transport:
 
     async def _pinned(self) -> ssl.SSLContext:
         if self._context is None:
-            self._context = await asyncio.get_running_loop().run_in_executor(
-                None, pinned_context, self._pin
-            )
+            try:
+                self._context = await asyncio.get_running_loop().run_in_executor(
+                    None, pinned_context, self._pin
+                )
+            except (ssl.SSLError, ValueError) as err:
+                raise TlsFailed("the pin is no certificate") from err
         return self._context
 
 

@@ -1,0 +1,76 @@
+"""What the tests of the client share: times, limits, a driver."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from custom_components.smgw.han.address import Address
+from custom_components.smgw.han.model import Credentials, Snapshot
+from custom_components.smgw.han.ppc import PpcDriver
+from custom_components.smgw.han.transport import Timeouts, Transport
+from simulator.ppc import PpcGateway
+
+# A winter morning: 10:07 in Berlin, the newest reading is of 10:00.
+START = datetime(2026, 11, 20, 9, 7, tzinfo=UTC)
+STAIRWELL, HOUSE = "1ESY0060178981", "1EMH0012345678"
+# Long enough for a busy machine, short enough to wait for.
+QUICK = Timeouts(connect=5, answer=10, farewell=5)
+IMPATIENT = Timeouts(connect=0.5, answer=0.5, farewell=0.5)
+
+
+def transport_to(gateway: PpcGateway, timeouts: Timeouts = QUICK) -> Transport:
+    """Return a way to a simulated gateway, with its certificate pinned."""
+    return Transport(
+        Address(gateway.host, gateway.port),
+        gateway.gateway_id,
+        gateway.certificate_der,
+        timeouts,
+    )
+
+
+@dataclass
+class Reader:
+    """A driver of a simulated gateway, with what it remembers."""
+
+    gateway: PpcGateway
+    timeouts: Timeouts = QUICK
+    memory: MutableMapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the driver."""
+        self.driver = PpcDriver(
+            transport_to(self.gateway, self.timeouts),
+            self.memory,
+            self.gateway.clock.now,
+        )
+        self.credentials = Credentials(
+            user=self.gateway.user, password=self.gateway.password
+        )
+
+    async def read(self) -> Snapshot:
+        """Read with the right password."""
+        return await self.driver.read_latest(self.credentials)
+
+    async def read_wrong(self) -> Snapshot:
+        """Read with a wrong password."""
+        return await self.driver.read_latest(
+            Credentials(user=self.gateway.user, password="Falsches#Wort")
+        )
+
+    @property
+    def actions(self) -> list[tuple[str | None, int]]:
+        """Return action and status of what the gateway was asked, then forget it."""
+        seen = [(r.action, r.status) for r in self.gateway.requests]
+        self.gateway.clear_requests()
+        return seen
+
+
+def truths(snapshot: Snapshot, gateway: PpcGateway) -> None:
+    """Check every reading of a snapshot against what the gateway's meters hold."""
+    for meter in snapshot.meters.values():
+        for obis, reading in meter.readings.items():
+            true = gateway.true_register(
+                meter.meter_id.lower(), obis, reading.capture_time
+            )
+            assert reading.value == true, f"{meter.meter_id} {obis}"
