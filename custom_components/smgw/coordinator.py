@@ -149,7 +149,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         """Put the next reading a little behind its slot."""
         now = dt_util.now()
         due = schedule.next_reading(now, self._interval, self._delay())
-        self.update_interval = dt_util.as_utc(due) - dt_util.as_utc(now)
+        self.update_interval = due - dt_util.as_utc(now)
 
     @callback
     def _async_update_firmware(self, firmware: str | None) -> None:

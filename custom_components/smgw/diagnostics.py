@@ -6,6 +6,7 @@ from typing import Any
 from homeassistant.core import HomeAssistant
 
 from .coordinator import SmgwCoordinator
+from .han.address import DEFAULT_PORT
 from .han.model import Meter, Snapshot
 from .models import SmgwConfigEntry
 
@@ -19,7 +20,7 @@ async def async_get_config_entry_diagnostics(
     return {
         "entry": {
             "vendor": runtime.config.vendor,
-            "port": runtime.config.port,
+            "usual_port": runtime.config.port == DEFAULT_PORT,
             "options": dict(entry.options),
             "logins": len(entry.subentries),
         },

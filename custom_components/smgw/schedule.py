@@ -1,8 +1,9 @@
 """When to read next: a little behind the quarter hour, never too soon."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 QUARTER = timedelta(minutes=15)
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 # A gateway stamps its values 1 to 5 s after the quarter hour and shows them some
@@ -13,21 +14,29 @@ LONGEST_DELAY = timedelta(seconds=90)
 # How much nearer than the floor two sessions may be, for the spread's sake.
 TOLERANCE = timedelta(minutes=2)
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
 
 def next_reading(now: datetime, interval: timedelta, delay: timedelta) -> datetime:
-    """Return the time of the next reading.
+    """Return the time (UTC) of the next reading.
 
-    `now` is local time with its zone. Intervals that divide the day start at local
-    midnight, so that hourly readings fall on the full hour; others go by quarter
-    hours. `delay` is what comes after the slot.
+    `now` is local time with its zone. An interval that divides the day counts from
+    local midnight, so that hourly readings fall on the full hour and daily ones on
+    the change of day; any other goes by quarter hours. `delay` comes after the slot.
     """
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    step = interval if DAY % interval == timedelta(0) else QUARTER
-    # Aware arithmetic within one zone is wall-clock arithmetic: on the two days of
-    # the time change the slots stay where the owner expects them.
-    passed = (now - delay - midnight) // step
-    slots = 1 if step == interval else -(-interval // QUARTER)
-    return midnight + (passed + slots) * step + delay
+    # All offsets of the zones we serve are whole hours: up to an hour, slots are the
+    # same in every zone, and the time change does not touch them.
+    if DAY % interval or interval <= HOUR:
+        step = QUARTER if DAY % interval else interval
+        passed = (now.astimezone(UTC) - delay - _EPOCH) // step
+        return _EPOCH + (passed + -(-interval // step)) * step + delay
+    wall = (now.astimezone(UTC) - delay).astimezone(now.tzinfo)
+    midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    slot = midnight + ((wall - midnight) // interval + 1) * interval
+    # In the doubled hour of October a wall time ahead may be a moment ago.
+    while (due := slot.astimezone(UTC) + delay) <= now:
+        slot += interval
+    return due
 
 
 def is_due(now: datetime, last_session: datetime | None, floor: timedelta) -> bool:

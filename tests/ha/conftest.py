@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
+import threading
 from types import MappingProxyType
 
 from freezegun import api as freezegun_api
@@ -11,6 +12,8 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
 
 from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.han import transport
@@ -31,9 +34,15 @@ def custom_integration(enable_custom_integrations: None) -> None:
 
 
 @pytest.fixture(autouse=True)
-async def berlin(freezer: FrozenDateTimeFactory, hass: HomeAssistant) -> None:
+async def berlin(clock: SimClock, hass: HomeAssistant) -> None:
     """Live where the gateways are."""
     await hass.config.async_set_time_zone("Europe/Berlin")
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Snapshots that leave out what changes with every run."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 @pytest.fixture
@@ -125,11 +134,19 @@ class Timeline:
         await self.go_to(dt_util.utcnow() + timedelta(**step))
 
     async def go_to(self, moment: datetime) -> None:
-        """Jump to a moment."""
+        """Jump to a moment and let everything due then come to its end."""
+        self.jump(moment)
+        await self._hass.async_block_till_done(wait_background_tasks=True)
+
+    def jump(self, moment: datetime) -> None:
+        """Jump to a moment; what is due then only starts."""
         self._freezer.move_to(moment)
         self._clock.set(moment)
         async_fire_time_changed(self._hass, moment)
-        await self._hass.async_block_till_done(wait_background_tasks=True)
+
+    async def breathe(self) -> None:
+        """Let tasks run for a little real time; frozen loops know no sleep."""
+        await self._hass.loop.run_in_executor(None, threading.Event().wait, 0.02)
 
 
 @pytest.fixture
