@@ -12,6 +12,22 @@ from .coordinator import SmgwCoordinator
 from .han.model import Meter
 
 
+# Makers of meters by their FLAG letters; others are shown by the letters.
+_MAKERS = {
+    "APA": "Apator",
+    "DZG": "DZG Metering",
+    "EBZ": "eBZ",
+    "ELS": "Elster",
+    "EMH": "EMH metering",
+    "ESY": "EasyMeter",
+    "HYD": "Diehl Metering",
+    "ISK": "Iskraemeco",
+    "ITR": "Itron",
+    "KAM": "Kamstrup",
+    "LGZ": "Landis+Gyr",
+}
+
+
 def meter_identifier(gateway_id: str, meter_id: str) -> str:
     """Return the device identifier of a meter."""
     return f"{gateway_id}_{meter_id}"
@@ -50,7 +66,7 @@ class MeterEntity(CoordinatorEntity[SmgwCoordinator]):
         self._attr_unique_id = f"{identifier}_{description.key}"
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, identifier)},
-            manufacturer=meter.maker,
+            manufacturer=_MAKERS.get(meter.maker or "", meter.maker),
             serial_number=meter.meter_id,
             translation_key=f"meter_{meter.medium}",
             translation_placeholders={"meter": meter.meter_id},

@@ -44,11 +44,11 @@ async def test_devices(
     assert {
         (meter.name, meter.manufacturer, meter.serial_number) for meter in meters
     } == {
-        ("Electricity meter 1ESY0060178981", "ESY", "1ESY0060178981"),
-        ("Electricity meter 1EMH0012345678", "EMH", "1EMH0012345678"),
-        ("Gas meter 7ELS0045678901", "ELS", "7ELS0045678901"),
-        ("Cold water meter 8HYD0056789012", "HYD", "8HYD0056789012"),
-        ("Heat meter 6KAM0067890123", "KAM", "6KAM0067890123"),
+        ("Electricity meter 1ESY0060178981", "EasyMeter", "1ESY0060178981"),
+        ("Electricity meter 1EMH0012345678", "EMH metering", "1EMH0012345678"),
+        ("Gas meter 7ELS0045678901", "Elster", "7ELS0045678901"),
+        ("Cold water meter 8HYD0056789012", "Diehl Metering", "8HYD0056789012"),
+        ("Heat meter 6KAM0067890123", "Kamstrup", "6KAM0067890123"),
     }
     assert {meter.via_device_id for meter in meters} == {box.id}
     for device in (box, *meters):
