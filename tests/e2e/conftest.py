@@ -70,13 +70,16 @@ def other_gateway() -> Iterator[PpcGateway]:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def home(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator[Home]:
     """Return a running Home Assistant."""
     home = Home(tmp_path_factory.mktemp("home"))
     try:
+        home.start()
         yield home
     finally:
         home.stop()
+        # what it printed tells why it did not start
+        shutil.copy(home.output, artifacts / "hass.log")
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +148,6 @@ def page(context: BrowserContext, home: Home) -> Page:
 @pytest.fixture(autouse=True)
 def quiet_log(home: Home) -> Iterator[None]:
     """No test may leave an error in Home Assistant's log, nor any line of ours."""
-    home.new_complaints()
     yield
     assert home.new_complaints() == []
 

@@ -30,19 +30,23 @@ class Home:
     """A running Home Assistant; its event loop lives in a thread, because Playwright needs this one."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it and do the onboarding."""
+        """Prepare the config folder and the thread."""
         self.config = folder / "config"
+        self.output = folder / "hass.log"
         self.base = f"http://localhost:{(port := free_port())}"
         self.tokens: dict[str, Any] = {}
         prepare_config(self.config, port)
+        self._process = HomeAssistant(self.config, self.output)
+        self._log_read = 0
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="home")
+
+    def start(self) -> None:
+        """Start Home Assistant and do the onboarding."""
         self._thread.start()
-        self._process = HomeAssistant(self.config, folder / "hass.log")
         self._running = asyncio.run_coroutine_threadsafe(
             self._process.run(), self._loop
         )
-        self._log_read = 0
         self.call(self._onboard)
 
     def call[T](self, function: Callable[[HAClient], Awaitable[T]]) -> T:
