@@ -13,10 +13,11 @@ from simulator.ppc import PpcGateway
 
 # A winter morning: 10:07 in Berlin, the newest reading is of 10:00.
 START = datetime(2026, 11, 20, 9, 7, tzinfo=UTC)
+WRONG = "Falsches#Wort"
 STAIRWELL, HOUSE = "1ESY0060178981", "1EMH0012345678"
 # Long enough for a busy machine, short enough to wait for.
 QUICK = Timeouts(connect=5, answer=10, farewell=5)
-IMPATIENT = Timeouts(connect=0.5, answer=0.5, farewell=0.5)
+IMPATIENT = Timeouts(connect=0.3, answer=2, farewell=0.3)
 
 
 def transport_to(gateway: PpcGateway, timeouts: Timeouts = QUICK) -> Transport:
@@ -55,7 +56,7 @@ class Reader:
     async def read_wrong(self) -> Snapshot:
         """Read with a wrong password."""
         return await self.driver.read_latest(
-            Credentials(user=self.gateway.user, password="Falsches#Wort")
+            Credentials(user=self.gateway.user, password=WRONG)
         )
 
     @property

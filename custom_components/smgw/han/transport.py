@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import hdrs
 
 from .address import Address
-from .errors import InvalidUser, PageTooLarge, TlsFailed
+from .errors import InvalidUser, PageTooLarge, TlsFailed, WrongPassword
 from .failures import typed_failures
 from .model import Credentials
 from .tls import pinned_context
@@ -154,17 +154,13 @@ class Transport:
         """Open a connection with its own cookies and Digest state, and close it.
 
         Waiting in the queue is the caller's: several requests belong to one turn.
-        Raises `InvalidUser` for a user name that Digest cannot carry.
+        Raises `InvalidUser` for a user name that Digest cannot carry, `TlsFailed` if
+        the pin was damaged.
         """
         counter = RequestCounter()
         middlewares: list[aiohttp.ClientMiddlewareType] = [counter]
         if credentials is not None:
-            if ":" in credentials.user or not credentials.user.isprintable():
-                raise InvalidUser("a character that cannot be sent")
-            middlewares.insert(
-                0,
-                aiohttp.DigestAuthMiddleware(credentials.user, credentials.password),
-            )
+            middlewares.insert(0, _digest(credentials))
         context = await self._pinned()
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -201,6 +197,16 @@ def queue_for(gateway_id: str) -> asyncio.Lock:
     if (lock := _queues.get(gateway_id)) is None:
         lock = _queues[gateway_id] = asyncio.Lock()
     return lock
+
+
+def _digest(credentials: Credentials) -> aiohttp.DigestAuthMiddleware:
+    if ":" in credentials.user or not credentials.user.isprintable():
+        raise InvalidUser("a character that cannot be sent")
+    try:
+        return aiohttp.DigestAuthMiddleware(credentials.user, credentials.password)
+    except UnicodeEncodeError:
+        # Not `from err`: it holds the password.
+        raise WrongPassword("half a character") from None
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
