@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 import socket
 import ssl
+from struct import pack
 from tempfile import NamedTemporaryFile
 from threading import Event, Thread
 
@@ -20,6 +21,9 @@ CHALLENGE = (
     b"Content-Length: 0\r\n\r\n"
 )
 GATEWAY_ID = "EPPC0210123456"
+
+# In place of a piece: break the connection off, as a gateway that restarts does.
+RESET = b"reset"
 
 type Bytes = Iterable[bytes]
 type Answers = Callable[[int, bytes], Bytes]
@@ -92,6 +96,11 @@ class HostileServer:
             self.received.append(request)
             for piece in self.answers(len(self.received), request):
                 if self._ending.is_set():
+                    return
+                if piece is RESET:
+                    tls.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0)
+                    )
                     return
                 tls.sendall(piece)
 

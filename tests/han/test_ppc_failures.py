@@ -341,6 +341,20 @@ async def test_blank_page_without_cookie(socket_enabled: None, page: str) -> Non
         await play(server)
 
 
+async def test_cut_list(socket_enabled: None) -> None:
+    """Half a list would look as if meters had gone."""
+    for end in ("</option>", "size='1'>"):
+        cut = LIST[: LIST.index(end) + len(end)]
+        with playing(cut) as server, pytest.raises(errors.PageUnreadable):
+            await play(server)
+
+
+def test_plain_error() -> None:
+    """An error without variables, and one without a detail."""
+    assert errors.WrongPassword("401").placeholders == {}
+    assert str(errors.NoData()) == "no_data"
+
+
 async def test_list_that_is_another_page(socket_enabled: None) -> None:
     """Something else than the list that was asked for."""
     with playing(framed("Willkommen")) as server, pytest.raises(errors.PageUnreadable):

@@ -3,10 +3,12 @@
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+import errno
 import socket
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 import pytest
 
 from custom_components.smgw.han import probe
@@ -72,22 +74,30 @@ def closed_port(socket_enabled: None) -> Address:
         return Address(*listener.getsockname())
 
 
-def reissued(old: Certificate) -> Certificate:
-    """Return another certificate of the same name, with the same key."""
-    known, key = old.load()
-    made = (
+def issued(
+    key_of: Certificate,
+    signer: Certificate,
+    name: str = "EPPC0210123456",
+    *extensions: x509.ExtensionType,
+) -> Certificate:
+    """Return a certificate with one's key, signed by another."""
+    _, key = key_of.load()
+    authority, signing_key = signer.load()
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(known.subject)
-        .issuer_name(known.issuer)
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(authority.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(datetime.now(UTC) - timedelta(days=1))
         .not_valid_after(datetime.now(UTC) + timedelta(days=1))
-        .sign(key, hashes.SHA256())
     )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=True)
+    made = builder.sign(signing_key, hashes.SHA256())
     return Certificate(
         pem=made.public_bytes(serialization.Encoding.PEM).decode(),
-        key_pem=old.key_pem,
+        key_pem=key_of.key_pem,
         der=made.public_bytes(serialization.Encoding.DER),
     )
 
@@ -142,10 +152,18 @@ async def test_no_tls_answer(silent_port: Address) -> None:
         await get(Transport(silent_port, "EPPC", self_signed("E").der, IMPATIENT))
 
 
-def test_unknown_name() -> None:
-    """A name without an address. Tests may ask no name server: the answer alone."""
-    with pytest.raises(HostNotFound), typed_failures():
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+@pytest.mark.parametrize(
+    ("cause", "error"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), HostNotFound),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), Unreachable),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), Unreachable),
+    ],
+)
+def test_no_way_to_the_host(cause: OSError, error: type[SmgwConnectionError]) -> None:
+    """What the system says. Tests may not leave this machine: its answer alone."""
+    with pytest.raises(error), typed_failures():
+        raise cause
 
 
 async def test_handshake_cut(gateway: PpcGateway) -> None:
@@ -214,37 +232,35 @@ async def test_same_key_other_bytes(socket_enabled: None) -> None:
     with PpcGateway(certificate=known) as gateway:
         reader = Reader(gateway)
         await reader.read()
-    with PpcGateway(certificate=reissued(known), port=gateway.port) as renewed:
+    with PpcGateway(certificate=issued(known, known), port=gateway.port) as renewed:
         with pytest.raises(CertificateChanged):
             await reader.read()
         assert renewed.requests == []
 
 
-async def test_certificate_signed_by_the_pin(socket_enabled: None) -> None:
-    """The pin is no authority: what it signed is not trusted."""
-    known = self_signed("EPPC0210123456")
-    _, key = known.load()
-    made = self_signed("EPPC0210123456")
-    leaf, leaf_key = made.load()
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(leaf.subject)
-        .issuer_name(leaf.subject)
-        .public_key(leaf_key.public_key())
-        .serial_number(1)
-        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
-        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    other = Certificate(
-        pem=signed.public_bytes(serialization.Encoding.PEM).decode(),
-        key_pem=made.key_pem,
-        der=signed.public_bytes(serialization.Encoding.DER),
-    )
+@pytest.mark.parametrize("authority", [False, True])
+async def test_certificate_signed_by_the_pin(
+    socket_enabled: None, authority: bool
+) -> None:
+    """The pin vouches for nobody, even if it calls itself an authority."""
+    key, other_key = self_signed("EPPC0210123456"), self_signed("EPPC0210123457")
+    constraints = x509.BasicConstraints(ca=authority, path_length=None)
+    known = issued(key, key, "EPPC0210123456", constraints)
+    other = issued(other_key, known, "EPPC0210123457")
     with PpcGateway(certificate=other) as gateway:
         address = address_of(gateway)
-        with pytest.raises(CertificateChanged):
+        with pytest.raises(CertificateChanged if authority else SmgwConnectionError):
             await get(Transport(address, gateway.gateway_id, known.der, QUICK))
+        assert gateway.requests == []
+
+
+async def test_certificate_that_is_none_for_servers(socket_enabled: None) -> None:
+    """What OpenSSL refuses for another reason than the pin is a failure of TLS."""
+    key = self_signed("EPPC0210123456")
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    with PpcGateway(certificate=issued(key, key, "EPPC0210123456", usage)) as gateway:
+        with pytest.raises(TlsFailed):
+            await get(transport_to(gateway))
         assert gateway.requests == []
 
 

@@ -29,7 +29,7 @@ from custom_components.smgw.han.transport import (
 from simulator.ppc import PpcGateway
 
 from .helpers import transport_to
-from .hostile import CHALLENGE, HostileServer, hostile, ok
+from .hostile import CHALLENGE, RESET, HostileServer, hostile, ok
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 ACCOUNT = Credentials(user="1234567890", password="Gitter#Tor?7")
@@ -248,6 +248,18 @@ async def test_connection_cut(gateway: PpcGateway, fault: str) -> None:
     async with transport_to(gateway).connect(None) as connection:
         with pytest.raises(ConnectionCut):
             await connection.request("GET", PATH)
+
+
+@pytest.mark.parametrize(
+    "before", [[], [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1"]]
+)
+async def test_connection_reset(before: list[bytes]) -> None:
+    """The connection breaks before or within the answer."""
+    with (
+        hostile(lambda *_: [*before, RESET]) as server,
+        pytest.raises(ConnectionCut),
+    ):
+        await ask(server)
 
 
 def test_one_queue_for_a_gateway() -> None:
