@@ -56,7 +56,7 @@ def test_meter_id(logical_name: str, meter_id: str | None) -> None:
 @pytest.mark.parametrize(
     ("meter_id", "medium", "maker"),
     [
-        ("1ESY0060178981", Medium.ELECTRICITY, "ESY"),
+        ("1EMH0012345678", Medium.ELECTRICITY, "EMH"),
         ("4ABC0012345678", Medium.HEAT_COST, "ABC"),
         ("5ABC0012345678", Medium.COOLING, "ABC"),
         ("6KAM0067890123", Medium.HEAT, "KAM"),

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from custom_components.smgw.han import errors, ppc_pages as pages
+from custom_components.smgw.han.html import Page
 
 from .markup import FOOTER, SIGNATURE, Line, framed, meter_list, profile, table
 
@@ -15,7 +16,7 @@ UNSIGNED = (
 )
 
 
-def read(markup: str) -> pages.Page:
+def read(markup: str) -> Page:
     """Read a page that came in UTF-8."""
     return pages.read(markup.encode())
 

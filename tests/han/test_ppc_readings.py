@@ -71,7 +71,7 @@ def test_meter(meters: Meters) -> None:
     meter = meters.meter
     assert meter is not None
     assert (meter.meter_id, meter.logical_name) == (STAIRWELL, "1esy0060178981.sm")
-    assert (meter.medium, meter.maker) == (Medium.ELECTRICITY, "ESY")
+    assert (meter.medium, meter.maker) == (Medium.ELECTRICITY, STAIRWELL[1:4])
     assert meter.address == "1ESY0060178981"
     assert meter.capture_interval == timedelta(minutes=15)
     assert meter.last_capture == TEN

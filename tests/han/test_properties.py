@@ -75,7 +75,7 @@ def mutilated(draw: st.DrawFn) -> bytes:
     """Return a page that was cut, flipped, shuffled or patched."""
     page = draw(st.sampled_from(PAGES))
     rows = re.findall(r"<tr.*?</tr>\r\n", page, re.DOTALL)
-    if rows and draw(st.booleans()):
+    if draw(st.booleans()) and rows:
         chosen = draw(st.lists(st.sampled_from(rows), max_size=12))
         page = framed(table(chosen))
     data = bytearray(page.encode())
