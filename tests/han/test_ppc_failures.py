@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 import logging
+import re
 import traceback
 
 import pytest
@@ -365,8 +366,9 @@ SECRETS = ("Gitter#Tor?7", WRONG, "session=", "Authorization", "1234567890")
 
 
 def hidden(text: str) -> None:
-    """Check that a text shows no secret."""
+    """Check that a text shows no secret, and nothing like a token, cookie or nonce."""
     assert not [secret for secret in SECRETS if secret in text]
+    assert not re.search(r"[0-9a-f]{32}", text)
 
 
 SPOILT = ("drop_mid_answer", "garbage", "other_web_server", "redirect", "big_page")
