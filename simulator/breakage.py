@@ -18,12 +18,13 @@ _ROUTER_PAGE = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Line:
-    """One TLS connection."""
+    """One TLS connection; ``number`` counts them from 1."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    number: int = 0
 
     @property
     def client_der(self) -> bytes:

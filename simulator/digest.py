@@ -1,6 +1,6 @@
 """HTTP Digest as a gateway checks it (server side), stricter than the RFC.
 
-MD5 and qop=auth only; the hash covers the path (observed on gateways). Quoted
+qop=auth only; the hash covers the path. PPC gateways take MD5 only, and quoted
 ``qop``, ``nc`` or ``algorithm`` count as a malformed header (observed: the
 gateway answers "Login falsch"). A nonce serves one session, with strictly
 growing ``nc``.
@@ -52,10 +52,18 @@ class Check:
 
 @dataclass(slots=True)
 class DigestGuard:
-    """Issues challenges and checks answers."""
+    """Issues challenges and checks answers.
+
+    ``announces`` is the algorithm of the challenge, ``checks`` the one that the
+    hash must have been made with; ``any_name``: which algorithm the answer
+    names does not matter. ``lenient`` takes quotes where the RFC has none.
+    """
 
     realm: str
     lenient: bool = False
+    announces: str = "MD5"
+    checks: str = "MD5"
+    any_name: bool = False
     opaque: str = field(default_factory=lambda: secrets.token_hex(16))
     _nonces: dict[str, Nonce] = field(default_factory=dict)
 
@@ -67,7 +75,7 @@ class DigestGuard:
             del self._nonces[next(iter(self._nonces))]
         text = (
             f'Digest realm="{self.realm}", nonce="{nonce.value}", qop="auth", '
-            f'algorithm=MD5, opaque="{self.opaque}"'
+            f'algorithm={self.announces}, opaque="{self.opaque}"'
         )
         return text + ", stale=true" if stale else text
 
@@ -109,7 +117,8 @@ class DigestGuard:
     def _well_formed(self, values: dict[str, str], quoted: set[str]) -> bool:
         if any(name not in values for name in _NEEDED) or values["qop"] != "auth":
             return False
-        if values.get("algorithm", "MD5").upper() != "MD5":
+        named = values.get("algorithm", "MD5").upper()
+        if named not in _HASHES or not (self.any_name or named == self.checks):
             return False
         if not re.fullmatch("[0-9a-fA-F]{8}", values["nc"]):
             return False
@@ -118,7 +127,7 @@ class DigestGuard:
     def _right(self, values: dict[str, str], request: Request, password: str) -> bool:
         if values["realm"] != self.realm or values["uri"] != request.path:
             return False
-        expected = response(values, request.method, password)
+        expected = response(values, request.method, password, self.checks)
         return hmac.compare_digest(
             expected.encode(),
             values["response"].lower().encode("utf-8", "surrogateescape"),
@@ -144,15 +153,24 @@ def parse_header(text: str) -> tuple[dict[str, str], set[str]] | None:
     return values, quoted
 
 
-def response(values: dict[str, str], method: str, password: str) -> str:
-    """Return the response hash that RFC 2617 asks for (MD5, qop=auth)."""
-    first = _md5(f"{values['username']}:{values['realm']}:{password}")
-    second = _md5(f"{method}:{values['uri']}")
+def response(
+    values: dict[str, str], method: str, password: str, algorithm: str = "MD5"
+) -> str:
+    """Return the response hash that RFC 2617 and 7616 ask for (qop=auth)."""
+    make = _HASHES[algorithm]
+    first = make(f"{values['username']}:{values['realm']}:{password}")
+    second = make(f"{method}:{values['uri']}")
     middle = ":".join(values[name] for name in ("nonce", "nc", "cnonce", "qop"))
-    return _md5(f"{first}:{middle}:{second}")
+    return make(f"{first}:{middle}:{second}")
 
 
 def _md5(text: str) -> str:
-    return hashlib.md5(
-        text.encode("utf-8", "surrogateescape"), usedforsecurity=False
-    ).hexdigest()
+    data = text.encode("utf-8", "surrogateescape")
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+_HASHES = {"MD5": _md5, "SHA-256": _sha256}

@@ -17,7 +17,7 @@ class FaultInfo:
 
     A ``countable`` fault acts on single requests and takes two more
     parameters: ``times=N`` switches it off after N uses, ``action=NAME`` limits
-    it to requests with that action ("" is a GET; connections have none).
+    it to requests with that action ("" is one without; connections have none).
     """
 
     sentence: str
@@ -43,6 +43,10 @@ _WIRE: dict[str, FaultInfo] = {
         "Accepts TCP and never starts the TLS handshake.", {"seconds": 3600}
     ),
     "tls_close": FaultInfo("Accepts TCP and closes before the TLS handshake."),
+    "refuse_renegotiation_info": FaultInfo(
+        "Ends the handshake (alert 40) of a client that offers renegotiation_info, "
+        "as OpenSSL always does."
+    ),
     "drop_before_answer": FaultInfo("Reads the request and closes without an answer."),
     "drop_mid_answer": FaultInfo(
         "Closes in the middle of the body, short of Content-Length."
@@ -67,6 +71,81 @@ _WIRE: dict[str, FaultInfo] = {
     ),
 }
 COMMON_FAULTS = {name: replace(info, countable=True) for name, info in _WIRE.items()}
+# of gateways that talk JSON
+BOX_FAULTS: Mapping[str, FaultInfo] = {
+    **COMMON_FAULTS,
+    # connection and certificate
+    "certificate_swapped": FaultInfo("Shows another certificate, with another key."),
+    "certificate_expired": FaultInfo("Shows a certificate whose validity has ended."),
+    "idle_close": FaultInfo(
+        "Closes a connection after few seconds without a request.", {"seconds": 2.0}
+    ),
+    "single_connection": FaultInfo(
+        "Closes every further TCP connection while one is open."
+    ),
+    "nat_host": FaultInfo(
+        "Sits behind a translated address: a Host header that is not the gateway's "
+        "own address or name gets 400.",
+        {"host": "192.168.1.200"},
+    ),
+    "close_each": FaultInfo("Closes the connection after each answer."),
+    # login
+    "digest_sha256": FaultInfo("Digest challenges with SHA-256, and checks that."),
+    "digest_sha256_lie": FaultInfo(
+        "Digest challenges with SHA-256, but checks MD5 (firmware bug)."
+    ),
+    "nonce_once": FaultInfo(
+        "Each nonce serves one request; the next gets 401 with stale=true."
+    ),
+    "refuse_by_drop": FaultInfo(
+        "A wrong password gets no answer: the connection is dropped."
+    ),
+    "refuse_by_hang": FaultInfo(
+        "A wrong password gets no answer: the connection hangs."
+    ),
+    "refuse_by_empty_body": FaultInfo(
+        "A wrong password gets HTTP 200 and an empty body."
+    ),
+    "refuse_403": FaultInfo("A wrong password gets HTTP 403."),
+    # time
+    "clock_skew": FaultInfo("The gateway's clock is wrong.", {"seconds": 3600}),
+    "clock_stands": FaultInfo("The gateway's clock, and all with it, stands still."),
+    "dst_day": FaultInfo(
+        "The gateway's yesterday was a day of 92 or 100 quarter hours.", {"slots": 92}
+    ),
+    # values
+    "stale_values": FaultInfo(
+        "Login and clock work, but values stand still since some hours.",
+        {"age_hours": 0.0},
+    ),
+    "gap": FaultInfo(
+        "The newest slots, as of switching on, are missing for good.", {"slots": 8}
+    ),
+    "not_valid": FaultInfo(
+        "The newest reading and every n-th have the status 'value invalid'.",
+        {"every": 10},
+    ),
+    "ptb_warning": FaultInfo("All readings have the status 'PTB warning'."),
+    "clock_invalid": FaultInfo(
+        "All readings have the status 'system time invalid' (secure state)."
+    ),
+    "fatal_status": FaultInfo("All readings have the status 'fatal error'."),
+    "meter_status": FaultInfo(
+        "The meter's half of the status lacks the identification bits.",
+        {"word": "10229100"},
+    ),
+    "scaler": FaultInfo("Counting registers have another scaler.", {"value": -3}),
+    "unit": FaultInfo("Counting registers have another unit code.", {"code": 26}),
+    "signatures": FaultInfo("Readings carry a signature."),
+    "meter_exchange": FaultInfo(
+        "A meter is exchanged, once: new id, registers from zero, the old id is "
+        "unknown (empty: the first electricity meter, the next number).",
+        {"meter": "", "new": ""},
+    ),
+    "no_meters": FaultInfo("The login sees no meter."),
+    "no_contracts": FaultInfo("The login sees no contract."),
+    "no_values": FaultInfo("Lists of readings are empty: no value has come in yet."),
+}
 
 
 class FaultSet:

@@ -6,6 +6,7 @@ Written by hand so that faults can act on single bytes.
 from asyncio import IncompleteReadError, LimitOverrunError, StreamReader
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 MAX_HEAD = 64 * 1024
@@ -16,11 +17,25 @@ class BadRequestError(Exception):
     """The bytes received are not a request that this server understands."""
 
 
+class Source(Protocol):
+    """Where requests come from: a connection with its number and client."""
+
+    reader: StreamReader
+    number: int
+
+    @property
+    def client_der(self) -> bytes:
+        """Return the client's certificate, empty without one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request: method, path without query, headers by lower-case name.
 
-    ``client_der`` is the TLS client certificate, empty without one.
+    ``client_der`` is the TLS client certificate, empty without one;
+    ``connection`` numbers the gateway's connections; ``chunked`` means that a
+    body came in chunks and was not read.
     """
 
     method: str
@@ -30,6 +45,8 @@ class Request:
     body: bytes = b""
     version: str = "HTTP/1.1"
     client_der: bytes = b""
+    connection: int = 0
+    chunked: bool = False
 
     def header(self, name: str) -> str:
         """Return a header's value, empty if absent."""
@@ -87,10 +104,14 @@ def _phrase(status: int) -> str:
         return "Status"
 
 
-async def read_request(reader: StreamReader, client_der: bytes = b"") -> Request | None:
-    """Read one request; None at the end of the connection."""
+async def read_request(source: Source, *, chunks_pass: bool = False) -> Request | None:
+    """Read one request; None at the end of the connection.
+
+    A chunked body is an error, or with ``chunks_pass`` left unread for the
+    gateway to answer.
+    """
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        head = await source.reader.readuntil(b"\r\n\r\n")
     except IncompleteReadError as err:
         if err.partial.strip():
             raise BadRequestError("incomplete head") from err
@@ -108,8 +129,18 @@ async def read_request(reader: StreamReader, client_der: bytes = b"") -> Request
             raise BadRequestError("no header line")
         headers.append((name.strip().lower(), value.strip()))
     path, _, query = parts[1].partition("?")
-    request = Request(parts[0], path, query, tuple(headers), b"", parts[2], client_der)
-    return await _with_body(reader, request)
+    request = Request(
+        parts[0],
+        path,
+        query,
+        tuple(headers),
+        version=parts[2],
+        client_der=source.client_der,
+        connection=source.number,
+    )
+    if chunks_pass and request.header("transfer-encoding"):
+        return replace(request, chunked=True)
+    return await _with_body(source.reader, request)
 
 
 async def _with_body(reader: StreamReader, request: Request) -> Request:

@@ -10,16 +10,18 @@ import logging
 import socket
 import ssl
 from threading import Event, Lock, Thread
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from .breakage import Line, answer_broken, compress, connection_fault
-from .clock import SimClock, real_seconds
+from .clock import Deadline, SimClock, real_seconds
 from .faults import COMMON_FAULTS, FaultInfo, FaultRequest, FaultSet
+from .hello import offers_renegotiation_info, peek_hello, refuse
 from .http import BadRequestError, Request, Response, read_request
-from .tls import Certificate, TlsOptions, self_signed, server_context
+from .lifetime import Lifetime, until
+from .tls import Certificate, TlsOptions, server_context
 
 _LOGGER = logging.getLogger(__name__)
-_IDLE_CONNECTION = 60.0
+_GRACE = 0.5
 
 
 class RealTimeLoop(asyncio.SelectorEventLoop):
@@ -34,8 +36,9 @@ class RealTimeLoop(asyncio.SelectorEventLoop):
 class RequestRecord:
     """One request as the gateway saw it; ``status`` 0 means no answer.
 
-    ``action`` is the form field of a POST, None without one; ``at`` is the
-    gateway's clock, aware UTC.
+    ``action`` is the name of what was asked for (PPC: the form field of a POST),
+    None without one; ``at`` is the gateway's clock, aware UTC; ``connection``
+    numbers the connections from 1.
     """
 
     method: str
@@ -44,14 +47,20 @@ class RequestRecord:
     status: int
     authenticated: bool
     at: datetime
+    connection: int = 0
 
 
 @dataclass(slots=True)
 class Answer:
-    """A response and whether the request had carried the right password."""
+    """A response and whether the request had carried the right password.
+
+    With ``silence`` nothing is sent: the connection is dropped at once, or
+    stays open without a word until the client goes.
+    """
 
     response: Response
     authenticated: bool = False
+    silence: Literal["", "drop", "hang"] = ""
 
 
 class SimulatedServer(ABC):
@@ -63,6 +72,8 @@ class SimulatedServer(ABC):
 
     vendor: ClassVar[str]
     fault_table: ClassVar[Mapping[str, FaultInfo]] = COMMON_FAULTS
+    lifetime: Lifetime = Lifetime()
+    answers_chunked: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -81,36 +92,56 @@ class SimulatedServer(ABC):
         self.clock = clock or SimClock()
         self.faults = FaultSet(self.fault_table, self.clock, faults)
         self._tls = tls
-        self.certificate = certificate or self_signed(
-            self.gateway_id, curve=tls.curve, expired=tls.expired
+        self.certificate = certificate or tls.certificate(
+            gateway_id, expired=tls.expired
         )
         self._context = server_context(self.certificate, tls)
+        self._stand_ins: dict[str, tuple[Certificate, ssl.SSLContext]] = {}
         self._records: list[RequestRecord] = []
         self._record_lock = Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: Thread | None = None
         self._ending: asyncio.Event | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._lines: set[Line] = set()
+        self._opened = 0
+        self._most_open = 0
+
+    @property
+    def open_connections(self) -> int:
+        """Return how many TLS connections are open now."""
+        return len(self._lines)
+
+    @property
+    def most_connections(self) -> int:
+        """Return how many TLS connections were ever open at once."""
+        return self._most_open
+
+    @property
+    def connections(self) -> int:
+        """Return how many TLS connections have been opened since the start."""
+        return self._opened
 
     @property
     def url(self) -> str:
         """Return ``https://host:port`` without a path."""
-        return f"https://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"https://{host}:{self.port}"
 
     @property
     def certificate_pem(self) -> str:
         """Return the certificate that new connections get, PEM."""
-        return self.certificate.pem
+        return self._presented()[0].pem
 
     @property
     def certificate_der(self) -> bytes:
         """Return the certificate that new connections get, DER."""
-        return self.certificate.der
+        return self._presented()[0].der
 
     @property
     def fingerprint(self) -> str:
         """Return the certificate's SHA-256, upper-case hex pairs with colons."""
-        return self.certificate.fingerprint
+        return self._presented()[0].fingerprint
 
     @property
     def requests(self) -> list[RequestRecord]:
@@ -125,9 +156,7 @@ class SimulatedServer(ABC):
 
     def rotate_certificate(self, *, expired: bool = False) -> str:
         """Use a new key and certificate from now on; return its fingerprint."""
-        self.certificate = self_signed(
-            self.gateway_id, curve=self._tls.curve, expired=expired
-        )
+        self.certificate = self._tls.certificate(self.gateway_id, expired=expired)
         self._context = server_context(self.certificate, self._tls)
         return self.fingerprint
 
@@ -135,7 +164,10 @@ class SimulatedServer(ABC):
         """Listen; raises OSError if the address cannot be had."""
         if self._thread is not None:
             raise RuntimeError("already started")
-        listener = socket.create_server((self.host, self.port), backlog=64)
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listener = socket.create_server(
+            (self.host, self.port), family=family, backlog=64
+        )
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
         ready = Event()
@@ -214,14 +246,18 @@ class SimulatedServer(ABC):
             _LOGGER.error("a request failed", exc_info=error)
 
     async def _connection(self, sock: socket.socket) -> None:
-        if not self.alive():
+        if not self.alive() or await self._crowded():
             sock.close()
             return
         line = await self._open(sock)
         if line is None:
             return
+        self._opened += 1
+        self._lines.add(line)
+        self._most_open = max(self._most_open, len(self._lines))
+        end = Deadline(self.clock, self.lifetime.total)
         try:
-            while await self._exchange(line):
+            while await self._exchange(line, end):
                 pass
         except BadRequestError as err:
             _LOGGER.info("bad request: %s", err)
@@ -232,15 +268,29 @@ class SimulatedServer(ABC):
             raise
         finally:
             await line.close()
+            self._lines.discard(line)
+
+    async def _crowded(self) -> bool:
+        """Tell whether a fault forbids a second connection."""
+        if "single_connection" not in self.faults:
+            return False
+        # a client may be quicker than the good-bye of its last connection
+        end = real_seconds() + _GRACE
+        while self._lines and real_seconds() < end:
+            await asyncio.sleep(0.02)
+        return bool(self._lines)
 
     async def _open(self, sock: socket.socket) -> Line | None:
         try:
-            used_up = await connection_fault(self.faults)
+            if await self._used_up(sock):
+                sock.close()
+                return None
         except asyncio.CancelledError:
             sock.close()
             raise
-        if used_up:
+        except OSError as err:
             sock.close()
+            _LOGGER.info("connection ended: %s", err or type(err).__name__)
             return None
         try:
             return await self._handshake(sock)
@@ -248,23 +298,64 @@ class SimulatedServer(ABC):
             _LOGGER.info("TLS handshake failed: %s", err)
             return None
 
+    async def _used_up(self, sock: socket.socket) -> bool:
+        """Act on a connection before TLS; True if nothing is left to do."""
+        if await connection_fault(self.faults):
+            return True
+        if "refuse_renegotiation_info" not in self.faults:
+            return False
+        if not offers_renegotiation_info(await peek_hello(sock)):
+            return False
+        self.faults.take("refuse_renegotiation_info")
+        await refuse(sock)
+        return True
+
+    def _presented(self) -> tuple[Certificate, ssl.SSLContext]:
+        """Return the certificate of new connections, and its context."""
+        for name in ("certificate_swapped", "certificate_expired"):
+            if name not in self.faults:
+                continue
+            if name not in self._stand_ins:
+                expired = name == "certificate_expired"
+                made = self._tls.certificate(self.gateway_id, expired=expired)
+                self._stand_ins[name] = made, server_context(made, self._tls)
+            return self._stand_ins[name]
+        return self.certificate, self._context
+
     async def _handshake(self, sock: socket.socket) -> Line:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=64 * 1024)
         protocol = asyncio.StreamReaderProtocol(reader)
+        context = self._presented()[1]
         transport, _ = await loop.connect_accepted_socket(
-            lambda: protocol, sock, ssl=self._context, ssl_handshake_timeout=10
+            lambda: protocol, sock, ssl=context, ssl_handshake_timeout=10
         )
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        return Line(reader, writer)
+        return Line(reader, writer, self._opened + 1)
 
-    async def _exchange(self, line: Line) -> bool:
-        async with asyncio.timeout(_IDLE_CONNECTION):
-            request = await read_request(line.reader, line.client_der)
+    async def _next(self, line: Line, end: Deadline) -> Request | None:
+        """Wait for a request as long as the connection may live."""
+        idle = self.lifetime.idle
+        if fault := self.faults.get("idle_close"):
+            idle = float(fault["seconds"])
+        reading = read_request(line, chunks_pass=self.answers_chunked)
+        if self.lifetime.by_clock:
+            return await until(reading, (Deadline(self.clock, idle), end))
+        async with asyncio.timeout(idle):
+            return await reading
+
+    async def _exchange(self, line: Line, end: Deadline) -> bool:
+        request = await self._next(line, end)
         if request is None or not self.alive():
             return False
         action = self.action_of(request)
         answer = self.handle(request)
+        if answer.silence:
+            self._record(request, action, 0, answer.authenticated)
+            if answer.silence == "hang":
+                await line.reader.read()
+            line.abort()
+            return False
         if self.faults.take("gzip", action):
             compress(request, answer.response)
         keep = request.keep_alive and not answer.response.close
@@ -286,6 +377,7 @@ class SimulatedServer(ABC):
             status,
             authenticated,
             self.clock.now(),
+            request.connection,
         )
         with self._record_lock:
             self._records.append(record)

@@ -11,7 +11,10 @@ import time
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
+
+from .clients import admit_any, expired
 
 CURVES: dict[str, ec.EllipticCurve] = {
     "prime256v1": ec.SECP256R1(),
@@ -42,38 +45,80 @@ class Certificate:
             raise TypeError("a gateway has an elliptic curve key")
         return x509.load_der_x509_certificate(self.der), key
 
+    @property
+    def expired(self) -> bool:
+        """Tell whether the validity has ended, by the machine's clock."""
+        return expired(self.der)
+
+    def pkcs12(self, password: bytes | None = None) -> bytes:
+        """Return both as a PKCS#12 file, as operators hand out client keys."""
+        certificate, key = self.load()
+        lock: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if password is not None:
+            lock = serialization.BestAvailableEncryption(password)
+        return pkcs12.serialize_key_and_certificates(
+            b"consumer", key, certificate, None, lock
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
     """The curve of new keys, expired or not, no TLS 1.3, client certificates.
 
     Brainpool keys imply TLS 1.2 at most. With ``clients`` the server asks for a
-    client certificate and takes those, or none.
+    client certificate and takes any, or none: who it belongs to is decided
+    later. With ``exchange`` the key exchange uses that curve and no other.
+    ``name`` is the certificate's CN (empty: the gateway's id); ``san`` its DNS
+    names; ``country`` its C.
     """
 
     curve: str = "prime256v1"
     expired: bool = False
     max_tls12: bool = False
     clients: tuple[Certificate, ...] = ()
+    exchange: str = ""
+    name: str = ""
+    san: tuple[str, ...] = ()
+    country: str = ""
+
+    def certificate(self, gateway_id: str, *, expired: bool = False) -> Certificate:
+        """Make a new key and certificate of a gateway."""
+        return self_signed(
+            self.name or gateway_id,
+            curve=self.curve,
+            expired=expired,
+            san=self.san,
+            country=self.country,
+        )
 
 
 def self_signed(
-    common_name: str, *, curve: str = "prime256v1", expired: bool = False
+    common_name: str,
+    *,
+    curve: str = "prime256v1",
+    expired: bool = False,
+    valid_days: int = 7 * 365,
+    san: tuple[str, ...] = (),
+    country: str = "",
 ) -> Certificate:
-    """Make a new key and a self-signed certificate, CN only, no SAN.
+    """Make a new key and a self-signed certificate; CN only if not told more.
 
     Observed on gateways: the CN is the device number (``CN=EPPC0211358875``).
-    Valid for about seven years; with ``expired`` the validity has ended.
+    The validity began 30 days ago and lasts for ``valid_days`` from then, about
+    seven years; with ``expired`` it has ended.
     """
     key = ec.generate_private_key(CURVES[curve])
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    if country:
+        attributes.insert(0, x509.NameAttribute(NameOID.COUNTRY_NAME, country))
+    name = x509.Name(attributes)
     # by the real time even where a test has frozen it: OpenSSL checks with that
     now = int(time.clock_gettime(time.CLOCK_REALTIME))
     begin = datetime.fromtimestamp(now, UTC) - timedelta(days=30)
-    end = begin + timedelta(days=7 * 365)
+    end = begin + timedelta(days=valid_days)
     if expired:
-        begin, end = begin - timedelta(days=7 * 365), begin
-    certificate = (
+        begin, end = begin - timedelta(days=valid_days), begin
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -81,8 +126,11 @@ def self_signed(
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(end)
-        .sign(key, hashes.SHA256())
     )
+    if san:
+        names = x509.SubjectAlternativeName([x509.DNSName(n) for n in san])
+        builder = builder.add_extension(names, critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
     return Certificate(
         pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
         key_pem=key.private_bytes(
@@ -95,13 +143,15 @@ def self_signed(
 
 
 def server_context(certificate: Certificate, options: TlsOptions) -> ssl.SSLContext:
-    """Return a server context with OpenSSL's defaults (TLS 1.2 and 1.3)."""
+    """Return a server context: TLS 1.2, and 1.3 where the options allow it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    for client in options.clients:
-        context.verify_mode = ssl.CERT_OPTIONAL
-        context.load_verify_locations(cadata=client.pem)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if options.clients:
+        admit_any(context)
     if options.max_tls12 or options.curve.startswith("brainpool"):
         context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if options.exchange:
+        context.set_ecdh_curve(options.exchange)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "gateway.pem"
         path.write_text(certificate.pem + certificate.key_pem)

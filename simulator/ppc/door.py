@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from simulator.account import Account
+from simulator.clients import expired
 from simulator.clock import Deadline, SimClock
 from simulator.digest import Check, DigestGuard, Nonce, Verdict
 from simulator.faults import FaultSet
@@ -23,7 +25,7 @@ from .refusals import (
     locked,
 )
 from .session import Session, SessionBook
-from .view import Account, Look
+from .view import Look
 
 REALM = "SMGW"
 
@@ -84,7 +86,8 @@ class Door:
     def pass_through(self, request: Request) -> Passage:
         """Return the request's session, opening one where that is allowed."""
         faults = self._house.faults
-        if user := self._house.certificate_users.get(request.client_der):
+        user = self._house.certificate_users.get(request.client_der)
+        if user and not expired(request.client_der):
             return self._known(request, Check(Verdict.GOOD, user))
         self._guard.lenient = "lenient_digest" in faults
         passwords = {name: a.password for name, a in self._house.users.items()}

@@ -5,22 +5,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
+from simulator.account import Account
 from simulator.clock import Deadline, SimClock
 from simulator.faults import FaultRequest
 from simulator.http import Request, Response
 from simulator.scenario import Scenario, house
 from simulator.server import Answer, SimulatedServer
+from simulator.signer import Signer
 from simulator.tls import Certificate, TlsOptions
 
 from . import exports, frame, pages_log, pages_meter, pages_misc, pages_tariff
-from .cms_sign import Signer
 from .door import Door, Rules
 from .faults import PPC_FAULTS
 from .frame import PATH
 from .logbook import Logbook
 from .refusals import PARAMETER, RefusedError
 from .session import Session, SessionBook
-from .view import Account, Download, Html, Look, View, last_sync
+from .view import Download, Html, Look, View, last_sync
 
 type Page = Callable[[View, dict[str, str]], Html | Download]
 

@@ -3,24 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from simulator.account import Account
 from simulator.clock import local_text
 from simulator.faults import FaultSet
 from simulator.meters import Meter, Register
 from simulator.scenario import Contract, Scenario
+from simulator.signer import Signer
 
-from .cms_sign import Signer
 from .logbook import Logbook
 from .refusals import FORBIDDEN, NO_DATA, NO_VALUES, PARAMETER, RefusedError
 from .session import Handle, Kind, Session, SessionBook
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A consumer's login; empty ``meters`` or ``obis`` mean all of them."""
-
-    password: str
-    meters: frozenset[str] = frozenset()
-    obis: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +89,12 @@ class View:
         if "no_contracts" in self.faults:
             return []
         seen = {meter.id for meter in self.meters}
-        return [c for c in self.scenario.contracts if c.meter in seen]
+        wanted = self.account.contracts
+        return [
+            contract
+            for contract in self.scenario.contracts
+            if contract.meter in seen and (not wanted or contract.name in wanted)
+        ]
 
     def registers(self, meter: Meter) -> list[Register]:
         """Return the registers of a meter this consumer sees."""

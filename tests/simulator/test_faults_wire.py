@@ -2,10 +2,12 @@
 
 import http.client
 import socket
+import ssl
 import time
 
 import pytest
 
+from simulator.ppc import PpcGateway
 from simulator.ppc.faults import PPC_FAULTS
 
 from . import test_faults_account, test_faults_firmware, test_faults_state
@@ -65,6 +67,42 @@ def test_fault_tls_close(start: Start, connect: Connect) -> None:
     gateway = start("tls_close:times=1")
     with pytest.raises(OSError):
         connect(gateway).raw("GET")
+    assert connect(gateway).raw("GET").status == 401
+
+
+def hello(*, signal: bool) -> bytes:
+    """Return OpenSSL's ClientHello, with or without the signal of RFC 5746."""
+    context = ssl.create_default_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    outgoing = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="x")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    record = outgoing.read()
+    if signal:
+        return record
+    # an unknown extension or cipher suite of the same length in its place
+    cut = record.replace(b"\xff\x01\x00\x01\x00", b"\xfa\xfa\x00\x01\x00")
+    return cut.replace(b"\x00\xff", b"\x0a\x0a") if cut == record else cut
+
+
+def first_bytes(gateway: PpcGateway, record: bytes) -> bytes:
+    """Return what a gateway says to a ClientHello."""
+    with socket.create_connection((gateway.host, gateway.port), 5) as sock:
+        sock.sendall(record[:9])
+        time.sleep(0.05)
+        sock.sendall(record[9:])
+        return sock.recv(7)
+
+
+def test_fault_refuse_renegotiation_info(start: Start, connect: Connect) -> None:
+    """OpenSSL's clients get an alert, one without the extension a handshake."""
+    gateway = start("refuse_renegotiation_info")
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        connect(gateway).raw("GET")
+    assert first_bytes(gateway, hello(signal=True)) == b"\x15\x03\x03\x00\x02\x02\x28"
+    assert first_bytes(gateway, hello(signal=False))[:1] == b"\x16"
+    gateway.faults.clear()
     assert connect(gateway).raw("GET").status == 401
 
 

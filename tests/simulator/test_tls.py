@@ -105,3 +105,19 @@ def test_client_certificate(start: Start, connect: Connect, tmp_path: Path) -> N
     assert gateway.requests[-1].authenticated
     client.post("logout")
     assert gateway.open_sessions == 0
+
+
+@pytest.mark.parametrize("max_tls12", [False, True])
+def test_unknown_client_certificate(
+    start: Start, connect: Connect, tmp_path: Path, max_tls12: bool
+) -> None:
+    """A certificate that no user has, or one that has ended, leads to Digest."""
+    known = self_signed("ecpr0099000001", expired=True)
+    users = {"1234567890": known}
+    gateway = start(client_certificates=users, max_tls12=max_tls12)
+    for own in (self_signed("somebody"), known):
+        path = tmp_path / "client.pem"
+        path.write_text(own.pem + own.key_pem)
+        client = connect(gateway, certificate=path)
+        assert client.raw("GET").status == 401
+        assert client.login().status == 200

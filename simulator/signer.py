@@ -1,11 +1,11 @@
-"""Signs exports: DER CMS SignedData, the XML in clear inside."""
+"""Signs exports and profiles: DER CMS SignedData, the text in clear inside."""
 
 from functools import cached_property
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from simulator.tls import Certificate, self_signed
+from .tls import Certificate, self_signed
 
 
 class Signer:
