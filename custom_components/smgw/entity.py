@@ -11,7 +11,6 @@ from .const import DOMAIN
 from .coordinator import SmgwCoordinator
 from .han.model import Meter
 
-
 # Makers of meters by their FLAG letters; others are shown by the letters.
 _MAKERS = {
     "APA": "Apator",

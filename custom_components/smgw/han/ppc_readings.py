@@ -1,39 +1,33 @@
 """From the rows of a PPC page to readings one can rely on.
 
 Strict where the pages are lenient: a row becomes a reading only if its validity,
-time, value, unit and OBIS code all say so, and if it does not contradict what the
-same register said before. Everything else is skipped with a reason.
+time, value, unit and OBIS code all say so, and if it is trusted beside the readings
+before (`trust`). Everything else is skipped with a reason.
 """
 
 from collections.abc import Container, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from . import ids
 from .localtime import CLOCK_SLACK, UndecidableTime, candidates, decide, nearest
 from .model import Meter, Reading, Register, Skipped
 from .obis import Obis
 from .ppc_pages import MeterProfile, ValueRow
+from .trust import Trust, Unusable
 from .units import Unit, parse_unit
-
-# Certified gateways exist since 2018; they keep readings for at most 24 months.
-_EARLIEST = datetime.fromisoformat("2017-01-01T00:00:00+00:00")
-
-
-class _Unusable(Exception):
-    """A row that cannot become a reading."""
 
 
 class Readings:
-    """Turns rows into readings; remembers the newest of each register."""
+    """Turns rows into readings; knows the readings before."""
 
     def __init__(self) -> None:
         """Start knowing nothing."""
-        self._known: dict[str, dict[str, Reading]] = {}
+        self._trust = Trust()
 
     def keep_only(self, meter_ids: Container[str]) -> None:
         """Forget meters that are gone."""
-        self._known = {m: known for m, known in self._known.items() if m in meter_ids}
+        self._trust.keep_only(meter_ids)
 
     def meter(
         self,
@@ -44,8 +38,15 @@ class Readings:
         skipped: list[Skipped],
     ) -> Meter:
         """Return a meter with its valid readings; add the others to `skipped`."""
-        readings = self._choose(meter_id, profile, now, skipped)
-        self._known.setdefault(meter_id, {}).update(readings)
+        known = self._trust.known(meter_id)
+        changed = _changed(profile, known)
+        found: list[Reading] = []
+        for row in profile.rows:
+            try:
+                found.append(_reading(meter_id, row, now, known, changed))
+            except Unusable as err:
+                where = f"{meter_id} {row.obis[:30]}"
+                skipped.append(Skipped(where=where, reason=str(err)))
         return Meter(
             meter_id=meter_id,
             logical_name=logical_name,
@@ -53,40 +54,8 @@ class Readings:
             maker=ids.maker(meter_id),
             address=profile.address,
             capture_interval=profile.capture_interval,
-            readings=readings,
+            readings=self._trust.choose(meter_id, found, now, skipped),
         )
-
-    def _choose(
-        self,
-        meter_id: str,
-        profile: MeterProfile,
-        now: datetime,
-        skipped: list[Skipped],
-    ) -> dict[str, Reading]:
-        known = self._known.get(meter_id, {})
-        changed = _changed(profile, known)
-        found: dict[str, list[Reading]] = {}
-        chosen: dict[str, Reading] = {}
-
-        def skip(code: str, err: _Unusable) -> None:
-            skipped.append(Skipped(where=f"{meter_id} {code}", reason=str(err)))
-
-        for row in profile.rows:
-            try:
-                reading = _reading(meter_id, row, now, known, changed)
-            except _Unusable as err:
-                skip(row.obis[:30], err)
-            else:
-                found.setdefault(str(reading.register.obis), []).append(reading)
-        for code, readings in found.items():
-            try:
-                reading = _newest(readings)
-                _check_against(known.get(code), reading)
-            except _Unusable as err:
-                skip(code, err)
-            else:
-                chosen[code] = reading
-        return chosen
 
 
 def berlin_clock(
@@ -114,17 +83,17 @@ def _reading(
     known: Mapping[str, Reading],
     changed: Container[str],
 ) -> Reading:
-    """Return the reading of a row. Raises `_Unusable` with the reason."""
+    """Return the reading of a row. Raises `Unusable` with the reason."""
     if row.validity != "valid":
-        raise _Unusable(row.validity if row.validity != "unknown" else "no_validity")
+        raise Unusable(row.validity if row.validity != "unknown" else "no_validity")
     if (obis := Obis.parse(row.obis)) is None:
-        raise _Unusable("unknown_obis")
+        raise Unusable("unknown_obis")
     if row.value is None:
-        raise _Unusable("no_value")
+        raise Unusable("no_value")
     unit = parse_unit(row.unit)
     if unit is None or (unit is Unit.NONE and obis.counts_up):
         # A ratio has no unit; a meter reading without one is half a reading.
-        raise _Unusable("unknown_unit")
+        raise Unusable("unknown_unit")
     before = known.get(str(obis))
     try:
         capture_time = decide(
@@ -134,11 +103,7 @@ def _reading(
             changed=row.timestamp in changed,
         )
     except UndecidableTime as err:
-        raise _Unusable(err.reason) from err
-    if capture_time > now + timedelta(hours=1):
-        raise _Unusable("in_the_future")
-    if capture_time < _EARLIEST:
-        raise _Unusable("too_old")
+        raise Unusable(err.reason) from err
     return Reading(
         register=Register(meter_id=meter_id, obis=obis, unit=unit, name=row.name[:80]),
         value=row.value,
@@ -159,31 +124,3 @@ def _changed(profile: MeterProfile, known: Mapping[str, Reading]) -> set[str]:
         and (before := known.get(str(Obis.parse(row.obis)))) is not None
         and row.value != before.value
     }
-
-
-def _check_against(before: Reading | None, reading: Reading) -> None:
-    """Refuse what contradicts the reading seen last. Raises `_Unusable`."""
-    if before is None:
-        return
-    if reading.capture_time < before.capture_time:
-        raise _Unusable("older_than_before")
-    if not reading.register.obis.counts_up:
-        return
-    if reading.register.unit is not before.register.unit:
-        raise _Unusable("unit_changed")
-    # Home Assistant would take a lower value for a new meter and count it anew.
-    if reading.value < before.value:
-        raise _Unusable("went_backwards")
-
-
-def _newest(readings: list[Reading]) -> Reading:
-    """Return the newest of the rows of one register, in whatever order they stand.
-
-    Raises `_Unusable` if the newest rows do not say the same.
-    """
-    newest = max(reading.capture_time for reading in readings)
-    first, *others = (r for r in readings if r.capture_time == newest)
-    said = (first.value, first.register.unit)
-    if any((other.value, other.register.unit) != said for other in others):
-        raise _Unusable("contradiction")
-    return first

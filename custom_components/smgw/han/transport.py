@@ -18,7 +18,8 @@ import aiohttp
 from aiohttp import hdrs
 
 from .address import Address
-from .errors import InvalidUser, PageTooLarge, TlsFailed, WrongPassword
+from .digest import Digest
+from .errors import PageTooLarge, TlsFailed
 from .failures import typed_failures
 from .model import Credentials
 from .tls import pinned_context
@@ -85,8 +86,10 @@ class Connection:
         session: aiohttp.ClientSession,
         context: ssl.SSLContext,
         counter: RequestCounter,
+        digest: Digest | None,
     ) -> None:
         """Wrap a session that belongs to this connection alone."""
+        self._digest = digest
         self._address = address
         self._session = session
         self._context = context
@@ -96,6 +99,11 @@ class Connection:
     def requests(self) -> int:
         """Return how many requests were sent so far."""
         return self._counter.sent
+
+    @property
+    def announced(self) -> str | None:
+        """Return the Digest algorithm of the last challenge; None before one."""
+        return self._digest.announced if self._digest else None
 
     @property
     def cookies(self) -> set[str]:
@@ -108,6 +116,8 @@ class Connection:
         path: str,
         form: Mapping[str, str] | None = None,
         *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         within: float | None = None,
     ) -> Answer:
         """Send one request and read the whole answer, at most `MAX_BODY` bytes.
@@ -121,7 +131,8 @@ class Connection:
                 async with self._session.request(
                     method,
                     self._address.url(path),
-                    data=form,
+                    data=content if form is None else form,
+                    headers=headers,
                     ssl=self._context,
                     allow_redirects=False,
                 ) as response:
@@ -149,18 +160,19 @@ class Transport:
 
     @asynccontextmanager
     async def connect(
-        self, credentials: Credentials | None
+        self, credentials: Credentials | None, *, algorithm: str | None = None
     ) -> AsyncIterator[Connection]:
         """Open a connection with its own cookies and Digest state, and close it.
 
-        Waiting in the queue is the caller's: several requests belong to one turn.
-        Raises `InvalidUser` for a user name that Digest cannot carry, `TlsFailed` if
-        the pin was damaged.
+        `algorithm` overrides what challenges announce. Waiting in the queue is the
+        caller's: several requests belong to one turn. Raises `InvalidUser` for a user
+        name that Digest cannot carry.
         """
         counter = RequestCounter()
         middlewares: list[aiohttp.ClientMiddlewareType] = [counter]
-        if credentials is not None:
-            middlewares.insert(0, _digest(credentials))
+        digest = Digest.of(credentials, algorithm) if credentials else None
+        if digest is not None:
+            middlewares.insert(0, digest)
         context = await self._pinned()
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -179,7 +191,7 @@ class Transport:
             # Some firmware cuts pages short for a client without a name (observed).
             headers={hdrs.USER_AGENT: "smgw"},
         ) as session:
-            yield Connection(self.address, session, context, counter)
+            yield Connection(self.address, session, context, counter, digest)
 
     async def _pinned(self) -> ssl.SSLContext:
         if self._context is None:
@@ -197,16 +209,6 @@ def queue_for(gateway_id: str) -> asyncio.Lock:
     if (lock := _queues.get(gateway_id)) is None:
         lock = _queues[gateway_id] = asyncio.Lock()
     return lock
-
-
-def _digest(credentials: Credentials) -> aiohttp.DigestAuthMiddleware:
-    if ":" in credentials.user or not credentials.user.isprintable():
-        raise InvalidUser("a character that cannot be sent")
-    try:
-        return aiohttp.DigestAuthMiddleware(credentials.user, credentials.password)
-    except UnicodeEncodeError:
-        # Not `from err`: it holds the password.
-        raise WrongPassword("half a character") from None
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:

@@ -1,0 +1,46 @@
+"""HTTP Digest with the algorithm a gateway checks, not the one it announces.
+
+Some firmware asks for SHA-256 and verifies MD5 (observed with Theben 3.80 to 3.87).
+"""
+
+from typing import Self, override
+
+import aiohttp
+
+from .errors import InvalidUser, WrongPassword
+from .model import Credentials
+
+
+class Digest(aiohttp.DigestAuthMiddleware):
+    """Answers challenges; `forced` overrides the announced algorithm."""
+
+    def __init__(self, user: str, password: str, forced: str | None) -> None:
+        """Take the account. State lives as long as this object: one session."""
+        super().__init__(user, password)
+        self._forced = forced
+        self.announced: str | None = None
+        """The algorithm of the last challenge; None before one, MD5 if it names none."""
+
+    @classmethod
+    def of(cls, credentials: Credentials, forced: str | None = None) -> Self:
+        """Return the Digest layer of an account.
+
+        Raises `InvalidUser` for a name that Digest cannot carry (RFC 7616), and
+        `WrongPassword` for a password that is no text.
+        """
+        if ":" in credentials.user or not credentials.user.isprintable():
+            raise InvalidUser("a character that cannot be sent")
+        try:
+            return cls(credentials.user, credentials.password, forced)
+        except UnicodeEncodeError:
+            # Not `from err`: it holds the password.
+            raise WrongPassword("half a character") from None
+
+    @override
+    def _authenticate(self, response: aiohttp.ClientResponse) -> bool:
+        again = super()._authenticate(response)
+        if again:
+            self.announced = self._challenge.get("algorithm", "MD5").upper()
+            if self._forced is not None:
+                self._challenge["algorithm"] = self._forced
+        return again
