@@ -116,6 +116,12 @@ class UnsupportedVendor(SmgwError):
         return {"gateway_id": self.gateway_id}
 
 
+class WrongGateway(SmgwError):
+    """A gateway answers that has another id than its certificate."""
+
+    key = "wrong_gateway"
+
+
 # Login.
 
 
@@ -123,6 +129,8 @@ class SmgwLoginError(SmgwError):
     """The gateway refused the login: trying the same again may lock it."""
 
     key = "login_refused"
+    announced: str | None = None
+    """The Digest algorithm of the challenge that was answered in vain."""
 
 
 class WrongPassword(SmgwLoginError):
@@ -139,6 +147,12 @@ class LoginRefused(SmgwLoginError):
     """
 
     key = "login_refused"
+
+
+class LoginDropped(SmgwLoginError):
+    """The gateway answered the login with silence, as some do for wrong credentials."""
+
+    key = "login_dropped"
 
 
 class PortalLocked(SmgwError):

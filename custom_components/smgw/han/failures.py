@@ -13,9 +13,12 @@ from .errors import (
     CertificateChanged,
     ConnectionCut,
     ConnectionRefused,
+    GatewayFault,
     HostNotFound,
     NotAGateway,
+    PageUnreadable,
     SmgwConnectionError,
+    SmgwError,
     TlsFailed,
     Unreachable,
 )
@@ -40,6 +43,15 @@ def typed_failures() -> Iterator[None]:
         # Not `from err`: aiohttp's error holds the request's headers. ValueError: a
         # challenge that is no text, or names no address, makes aiohttp itself stumble.
         raise NotAGateway(type(err).__name__) from None
+
+
+def unexpected_status(status: int) -> SmgwError:
+    """Return what an HTTP status means that no answer of a gateway should have."""
+    if status >= 500:
+        return GatewayFault(f"HTTP {status}")
+    if status in (400, 403, 405):
+        return PageUnreadable(f"HTTP {status}")
+    return NotAGateway(f"HTTP {status}")
 
 
 def _from_os_error(err: OSError) -> SmgwConnectionError:

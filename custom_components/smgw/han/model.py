@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
+from . import ids
 from .ids import Medium
 from .obis import Obis
 from .units import Unit
@@ -58,6 +59,8 @@ class Reading:
     value: Decimal
     capture_time: datetime
     """When the gateway took the value, seconds after the target time."""
+    target_time: datetime | None = None
+    """The slot the value belongs to, where the gateway tells it."""
     signature: str | None = None
     """The gateway's signature over the value, hex, as delivered; not checked."""
 
@@ -76,6 +79,27 @@ class Meter:
     capture_interval: timedelta | None
     readings: Mapping[str, Reading]
     """By OBIS code as text."""
+
+    @classmethod
+    def of(
+        cls,
+        logical_name: str,
+        meter_id: str,
+        readings: Mapping[str, Reading],
+        *,
+        address: str | None = None,
+        capture_interval: timedelta | None = None,
+    ) -> Meter:
+        """Return a meter with what its number tells: medium and maker."""
+        return cls(
+            meter_id=meter_id,
+            logical_name=logical_name,
+            medium=ids.medium(meter_id),
+            maker=ids.maker(meter_id),
+            address=address,
+            capture_interval=capture_interval,
+            readings=readings,
+        )
 
     @property
     def last_capture(self) -> datetime | None:

@@ -17,10 +17,8 @@ from . import ids, ppc_pages as pages
 from .errors import (
     AnswerTimeout,
     ConnectionCut,
-    GatewayFault,
     NoData,
     NoMeterAssigned,
-    NotAGateway,
     PageUnreadable,
     PortalLocked,
     SessionExpired,
@@ -30,6 +28,7 @@ from .errors import (
     SmgwLoginError,
     WrongPassword,
 )
+from .failures import unexpected_status
 from .html import Page
 from .model import Credentials, Gateway, Meter, Skipped, Snapshot
 from .ppc_readings import Readings, berlin_clock
@@ -76,7 +75,7 @@ class PpcDriver:
         if answer.status == 401 and challenge.lower().startswith("digest"):
             return
         if answer.status != 200:
-            raise _http_error(answer.status)
+            raise unexpected_status(answer.status)
         raise pages.explain(await _read_page(answer))
 
     async def read_latest(self, credentials: Credentials) -> Snapshot:
@@ -253,7 +252,7 @@ class _Session:
             # A challenge in mid-session was answered by the Digest layer already.
             raise SessionExpired("401") if self.open else WrongPassword("401")
         if answer.status != 200:
-            raise _http_error(answer.status)
+            raise unexpected_status(answer.status)
         self.latest = await _read_page(answer)
         return self.latest
 
@@ -294,12 +293,6 @@ async def _log_out(session: _Session, farewell: float) -> None:
         return
     if not pages.is_farewell(page):
         _LOGGER.debug("The gateway did not confirm the logout")
-
-
-def _http_error(status: int) -> SmgwError:
-    """Return what an HTTP status means that no page of a gateway comes with."""
-    kind = GatewayFault if status >= 500 else NotAGateway
-    return kind(f"HTTP {status}")
 
 
 async def _read_page(answer: Answer) -> Page:

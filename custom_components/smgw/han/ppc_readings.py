@@ -9,7 +9,6 @@ from collections.abc import Container, Mapping
 from contextlib import suppress
 from datetime import datetime
 
-from . import ids
 from .localtime import CLOCK_SLACK, UndecidableTime, candidates, decide, nearest
 from .model import Meter, Reading, Register, Skipped
 from .obis import Obis
@@ -47,14 +46,12 @@ class Readings:
             except Unusable as err:
                 where = f"{meter_id} {row.obis[:30]}"
                 skipped.append(Skipped(where=where, reason=str(err)))
-        return Meter(
-            meter_id=meter_id,
-            logical_name=logical_name,
-            medium=ids.medium(meter_id),
-            maker=ids.maker(meter_id),
+        return Meter.of(
+            logical_name,
+            meter_id,
+            self._trust.choose(meter_id, found, now, skipped),
             address=profile.address,
             capture_interval=profile.capture_interval,
-            readings=self._trust.choose(meter_id, found, now, skipped),
         )
 
 

@@ -13,6 +13,8 @@ from .model import Reading, Skipped
 # Certified gateways exist since 2018; they keep readings for at most 24 months.
 _EARLIEST = datetime.fromisoformat("2017-01-01T00:00:00+00:00")
 _AHEAD = timedelta(hours=1)
+# A lower meter reading is believed after so many refusals: an hour of quarter hours.
+_BELIEVED_AFTER = 4
 
 
 class Unusable(Exception):
@@ -25,6 +27,8 @@ class Trust:
     def __init__(self) -> None:
         """Start knowing nothing."""
         self._known: dict[str, dict[str, Reading]] = {}
+        # Lower values in a row that were refused, by meter and OBIS code.
+        self._lower: dict[tuple[str, str], int] = {}
 
     def known(self, meter_id: str) -> Mapping[str, Reading]:
         """Return the newest reading of each register of a meter, by OBIS code."""
@@ -61,12 +65,32 @@ class Trust:
             try:
                 reading = _newest(readings)
                 _check_against(known.get(code), reading)
+                self._check_growth(known.get(code), reading)
             except Unusable as err:
                 skip(code, err)
             else:
                 chosen[code] = reading
         known.update(chosen)
         return chosen
+
+    def _check_growth(self, before: Reading | None, reading: Reading) -> None:
+        """Refuse a lower meter reading, unless it stays. Raises `Unusable`.
+
+        Home Assistant would take it for a new meter and count it anew; but if it was
+        the reading before that was wrong, the register must come back.
+        """
+        register = (reading.register.meter_id, str(reading.register.obis))
+        if (
+            before is None
+            or not reading.register.obis.counts_up
+            or reading.value >= before.value
+        ):
+            self._lower.pop(register, None)
+            return
+        refused = self._lower[register] = self._lower.get(register, 0) + 1
+        if refused <= _BELIEVED_AFTER:
+            raise Unusable("went_backwards")
+        del self._lower[register]
 
 
 def _check_time(moment: datetime, now: datetime) -> None:
@@ -86,9 +110,6 @@ def _check_against(before: Reading | None, reading: Reading) -> None:
         return
     if reading.register.unit is not before.register.unit:
         raise Unusable("unit_changed")
-    # Home Assistant would take a lower value for a new meter and count it anew.
-    if reading.value < before.value:
-        raise Unusable("went_backwards")
 
 
 def _newest(readings: list[Reading]) -> Reading:

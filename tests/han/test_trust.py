@@ -1,0 +1,61 @@
+"""Which readings are believed beside those before."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from custom_components.smgw.han.model import Reading, Register, Skipped
+from custom_components.smgw.han.obis import Obis
+from custom_components.smgw.han.trust import Trust
+from custom_components.smgw.han.units import Unit
+
+METER = "1XYZ0099000010"
+START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+IMPORT = "1-0:1.8.0"
+POWER = "1-0:16.7.0"
+
+
+def reading(value: str, quarter: int, code: str = IMPORT) -> Reading:
+    """Return a reading some quarter hours after the start."""
+    obis = Obis.parse(code)
+    assert obis is not None
+    unit = Unit.KILOWATT_HOUR if obis.counts_up else Unit.WATT
+    return Reading(
+        register=Register(meter_id=METER, obis=obis, unit=unit, name=""),
+        value=Decimal(value),
+        capture_time=START + quarter * timedelta(minutes=15),
+    )
+
+
+def ask(trust: Trust, *found: Reading) -> tuple[dict[str, str], list[str]]:
+    """Return the believed values and the reasons of the others."""
+    skipped: list[Skipped] = []
+    now = max(item.capture_time for item in found) + timedelta(minutes=1)
+    chosen = trust.choose(METER, found, now, skipped)
+    values = {code: str(item.value) for code, item in chosen.items()}
+    return values, [item.reason for item in skipped]
+
+
+def test_a_lower_value_is_refused_for_an_hour() -> None:
+    """One dip is a fault; a value that stays low was right, and the one before wrong."""
+    trust = Trust()
+    assert ask(trust, reading("9000", 0)) == ({IMPORT: "9000"}, [])
+    for quarter in range(1, 5):
+        assert ask(trust, reading("100", quarter)) == ({}, ["went_backwards"])
+    assert ask(trust, reading("100.1", 5)) == ({IMPORT: "100.1"}, [])
+    assert ask(trust, reading("100.2", 6)) == ({IMPORT: "100.2"}, [])
+
+
+def test_dips_do_not_add_up() -> None:
+    """A good value between two dips starts the count again."""
+    trust = Trust()
+    ask(trust, reading("100", 0))
+    for quarter in range(1, 13, 2):
+        assert ask(trust, reading("50", quarter)) == ({}, ["went_backwards"])
+        assert ask(trust, reading("101", quarter + 1)) == ({IMPORT: "101"}, [])
+
+
+def test_power_may_fall() -> None:
+    """Only meter readings must not go down."""
+    trust = Trust()
+    ask(trust, reading("500", 0, POWER))
+    assert ask(trust, reading("-20", 1, POWER)) == ({POWER: "-20"}, [])
