@@ -1,6 +1,6 @@
 """Simulated Smart Meter Gateways.
 
-Each vendor's gateway is a sub-package (``simulator.ppc``). What they share
+Each vendor's gateway is a sub-package (``ppc``, ``theben``, ``emh``). What they share
 lies here: the thread and socket (``server``), HTTP (``http``), TLS (``tls``),
 the clock, the load curves, the scenario (meters, contracts) and the faults.
 

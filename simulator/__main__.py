@@ -1,4 +1,4 @@
-"""Run a simulated gateway: ``python -m simulator ppc``."""
+"""Run a simulated gateway: ``python -m simulator ppc|theben|emh``."""
 
 import sys
 

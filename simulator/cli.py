@@ -1,7 +1,8 @@
 """The command line: one gateway, one JSON line when ready, a log on stderr."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 import json
 import logging
@@ -11,19 +12,35 @@ import sys
 from threading import Event
 from types import FrameType
 
+from . import ppc, theben
+from .box import BoxGateway
 from .clock import BERLIN, SimClock
 from .faults import FaultInfo
-from .ppc import SCENARIOS, PpcGateway, Scenario
-from .ppc.faults import PPC_FAULTS
-from .scenario import load
+from .scenario import Scenario, load
 from .tls import CURVES
+
+type Gateway = ppc.PpcGateway | BoxGateway
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """What the command line needs of a maker's gateway."""
+
+    gateway: type[ppc.PpcGateway | theben.ThebenGateway]
+    scenarios: Mapping[str, Callable[[], Scenario]]
+
+
+VENDORS = {
+    "ppc": Vendor(ppc.PpcGateway, ppc.SCENARIOS),
+    "theben": Vendor(theben.ThebenGateway, theben.SCENARIOS),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; return the exit code (2: could not start)."""
     options = _parser().parse_args(arguments)
     if options.list_faults:
-        sys.stdout.write(fault_table(PPC_FAULTS))
+        sys.stdout.write(fault_table(VENDORS[options.vendor].gateway.fault_table))
         return 0
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s"
@@ -48,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def describe(gateway: PpcGateway) -> dict[str, str]:
+def describe(gateway: Gateway) -> dict[str, str]:
     """Return what a caller needs to connect."""
     return {
         "vendor": gateway.vendor,
@@ -69,8 +86,9 @@ def fault_table(faults: Mapping[str, FaultInfo]) -> str:
     return "".join(lines)
 
 
-def _gateway(options: argparse.Namespace) -> PpcGateway:
-    scenario: Scenario = SCENARIOS[options.scenario]()
+def _gateway(options: argparse.Namespace) -> Gateway:
+    vendor = VENDORS[options.vendor]
+    scenario = vendor.scenarios[options.scenario]()
     if options.meters is not None:
         scenario = load(options.meters)
     clock = SimClock()
@@ -81,8 +99,10 @@ def _gateway(options: argparse.Namespace) -> PpcGateway:
         "password": options.password,
         "gateway_id": options.gateway_id,
         "firmware": options.firmware,
+        "curve": options.curve,
+        "max_tls12": options.max_tls12 or None,
     }
-    return PpcGateway(
+    return vendor.gateway(
         host=options.host,
         port=options.port,
         seed=options.seed,
@@ -90,9 +110,7 @@ def _gateway(options: argparse.Namespace) -> PpcGateway:
         anchor=_moment(options.anchor) if options.anchor else None,
         scenario=scenario,
         faults=options.fault,
-        curve=options.curve,
         expired=options.expired,
-        max_tls12=options.max_tls12,
         **{key: value for key, value in given.items() if value is not None},
     )
 
@@ -126,12 +144,12 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="simulator", description="A simulated gateway.")
     add = parser.add_argument
-    add("vendor", choices=("ppc",), nargs="?", default="ppc")
+    add("vendor", choices=tuple(VENDORS), nargs="?", default="ppc")
     add("--host", default="127.0.0.1")
     add("--port", type=_port, default=8443, help="0 takes a free one")
     add("--user")
     add("--password")
-    add("--scenario", choices=sorted(SCENARIOS), default="house")
+    add("--scenario", choices=sorted(ppc.SCENARIOS), default="house")
     add("--meters", type=Path, metavar="FILE", help="JSON; see simulator/scenarios/")
     add("--seed", type=int, default=1)
     add(
@@ -147,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--anchor", metavar="ISO8601", help="when start values hold (default: now)")
     add("--gateway-id")
     add("--firmware")
-    add("--curve", choices=tuple(CURVES), default="prime256v1")
+    add("--curve", choices=tuple(CURVES), help="of the key; default: the maker's")
     add("--expired", action="store_true", help="a certificate past its validity")
     add("--max-tls12", action="store_true", help="no TLS 1.3")
     add("--list-faults", action="store_true")

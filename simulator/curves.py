@@ -326,23 +326,24 @@ class Counter:
 
 @dataclass(slots=True)
 class Gauge:
-    """An instantaneous value around ``middle``, new each quarter hour.
+    """An instantaneous value around ``middle``, new each ``step`` seconds.
 
-    With a ``counter`` the value follows that register's power: ``middle`` is
-    then the factor from kW.
+    With a ``counter`` the value follows that register's power in the quarter
+    hour: ``middle`` is then the factor from kW.
     """
 
     key: str
     middle: float
     spread: float
     counter: Counter | None = None
+    step: int = 900
 
     def at(self, when: datetime) -> int:
         """Return the value in units of 0.0001 at an aware time."""
-        slot = int(when.timestamp() // 900)
+        slot = int(when.timestamp() // self.step)
         noise = self.spread * (2 * Random(f"{self.key}:{slot}").random() - 1)
         if self.counter is None:
             return round((self.middle + noise) * UNITS)
-        begin = datetime.fromtimestamp(slot * 900, UTC)
+        begin = datetime.fromtimestamp(when.timestamp() // 900 * 900, UTC)
         used = self.counter.at(begin + SLOT) - self.counter.at(begin)
         return round(used * 4 * self.middle * (1 + noise))

@@ -107,6 +107,14 @@ BOX_FAULTS: Mapping[str, FaultInfo] = {
         "A wrong password gets HTTP 200 and an empty body."
     ),
     "refuse_403": FaultInfo("A wrong password gets HTTP 403."),
+    "lockout": FaultInfo(
+        "After wrong passwords in a row no connection is taken for a while.",
+        {"after": 3, "seconds": 300.0},
+    ),
+    "overwhelmed": FaultInfo(
+        "After too many requests in a minute no connection is taken for a while.",
+        {"requests": 60, "seconds": 300.0},
+    ),
     # time
     "clock_skew": FaultInfo("The gateway's clock is wrong.", {"seconds": 3600}),
     "clock_stands": FaultInfo("The gateway's clock, and all with it, stands still."),

@@ -1,7 +1,7 @@
 """Meters behind a gateway: registers, their truth, and rows changed by a test."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import RLock
@@ -37,7 +37,8 @@ class RegisterSpec:
     ``obis`` like ``1-0:1.8.0``; ``start`` in kWh or m3 at the anchor; ``curve``
     one of ``SHAPES``, ``pv``, ``net_import``, ``net_export``, ``tariff1``,
     ``tariff2`` (parts of net_import) or ``gauge``; ``yearly`` in kWh or m3.
-    ``unit`` and ``name`` follow from the OBIS code when empty.
+    ``unit`` and ``name`` follow from the OBIS code when empty. A momentary value
+    is a new one each ``step`` seconds.
     """
 
     obis: str
@@ -46,6 +47,7 @@ class RegisterSpec:
     yearly: float = 3500.0
     unit: str = ""
     name: str = ""
+    step: int = 900
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Register:
     unit: str
     name: str
     source: Counter | Gauge
+    spec: RegisterSpec
 
     @property
     def is_energy(self) -> bool:
@@ -77,6 +80,7 @@ class Change:
     obis_text: str | None = None
     einheit: str | None = None
     name: str | None = None
+    status: str | None = None
     copies: int = 1
 
 
@@ -154,6 +158,8 @@ class MeterPark:
         self._lock = RLock()
         self._meters: dict[str, Meter] = {}
         self._changes: dict[tuple[str, str, datetime | None], Change] = {}
+        self._retired: dict[str, Meter] = {}
+        self._before: dict[str, Meter] = {}
 
     def __iter__(self) -> Iterator[Meter]:
         """Return the meters in the order of the list."""
@@ -201,6 +207,38 @@ class MeterPark:
         with self._lock:
             del self._meters[short_id(meter_id)]
 
+    def exchange_meter(self, old_id: str, new_id: str, at: datetime) -> Meter:
+        """Put a new meter in an old one's place.
+
+        Its history begins with the slot of ``at`` (aware), its counting
+        registers at zero.
+        """
+        with self._lock:
+            old = self[old_id]
+            order = [short_id(new_id) if i == old.id else i for i in self._meters]
+            new = self.add_meter(
+                new_id,
+                [replace(r.spec, start=Decimal(0)) for r in old.registers],
+                interval=old.interval,
+                description=old.description,
+                anchor=at,
+                new=True,
+            )
+            self.remove_meter(old.id)
+            self._meters = {name: self._meters[name] for name in order}
+            self._retired[old.id] = old
+            self._before[new.id] = old
+        return new
+
+    def before(self, meter: Meter) -> Meter | None:
+        """Return the meter that this one has replaced, if any."""
+        return self._before.get(meter.id)
+
+    def ever(self, meter_id: str) -> Meter:
+        """Return a meter, exchanged or not; KeyError without one."""
+        with self._lock:
+            return self._retired.get(short_id(meter_id)) or self[meter_id]
+
     def add_register(self, meter_id: str, spec: RegisterSpec | str) -> Register:
         """Add a register to a meter."""
         if isinstance(spec, str):
@@ -224,7 +262,8 @@ class MeterPark:
 
         An export keeps the register's own OBIS code and unit.
         ``at`` is a row's target time; None means each row. Keywords: ``wert``,
-        ``zeitstempel``, ``istvalide``, ``obis_text``, ``einheit``, ``name``.
+        ``zeitstempel``, ``istvalide``, ``obis_text``, ``einheit``, ``name``,
+        ``status``; what they mean on the wire is the vendor's business.
         """
         with self._lock:
             current = self._change(meter_id, obis, at)
@@ -282,7 +321,7 @@ def _build(spec: RegisterSpec, meter: Meter) -> Register:
         unit = _UNIT_BY_MEDIUM.get(meter.medium, "m3")
     name = spec.name or _name(tail)
     source = _gauge(spec, meter, tail, unit) or _counter(spec, meter)
-    return Register(spec.obis, unit, name, source)
+    return Register(spec.obis, unit, name, source, spec)
 
 
 def _counter(spec: RegisterSpec, meter: Meter) -> Counter:
@@ -295,11 +334,11 @@ def _gauge(spec: RegisterSpec, meter: Meter, tail: str, unit: str) -> Gauge | No
     middle, spread = _GAUGES.get(unit, (_ANGLES.get(tail, 8.0), 0.8))
     key = f"{meter.seed}:{meter.id}:{spec.obis}"
     if unit != "W":
-        return Gauge(key, middle, spread)
+        return Gauge(key, middle, spread, step=spec.step)
     curve = "net_export" if tail == "2.7.0" else "net_import"
     follows = _counter(RegisterSpec(spec.obis, curve=curve), meter)
     phase = tail in {"36.7.0", "56.7.0", "76.7.0"}
-    return Gauge(key, middle / 3 if phase else middle, spread, follows)
+    return Gauge(key, middle / 3 if phase else middle, spread, follows, spec.step)
 
 
 def _curve(spec: RegisterSpec, meter: Meter) -> Curve:

@@ -28,7 +28,7 @@ A scenario file (``--meters FILE``) is JSON::
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 import json
@@ -65,7 +65,11 @@ class ContractSpec:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """An evaluation profile with its validity, aware times; end None is open."""
+    """An evaluation profile with its validity, aware times; end None is open.
+
+    ``named_after`` is the meter whose id the logical name keeps after that
+    meter was exchanged; empty for the present one.
+    """
 
     name: str
     taf: int
@@ -74,11 +78,13 @@ class Contract:
     begin: datetime
     end: datetime | None
     number: int
+    named_after: str = ""
 
     @property
     def logical_name(self) -> str:
         """Return ``01005e31802N.<name>.sm``, N being the TAF (last byte 0x20+N)."""
-        return f"01005e3180{0x20 + self.taf:02x}.taf{self.number:02d}{self.meter}.sm"
+        meter = self.named_after or self.meter
+        return f"01005e3180{0x20 + self.taf:02x}.taf{self.number:02d}{meter}.sm"
 
 
 @dataclass(slots=True)
@@ -117,6 +123,18 @@ class Scenario:
             _contract(spec, start, number)
             for number, spec in enumerate(self.contract_specs, 1)
         ]
+
+    def exchange_meter(self, old_id: str, new_id: str, at: datetime) -> Meter:
+        """Exchange a meter, also in its contracts; see ``MeterPark``."""
+        old_id = short_id(old_id)
+        new = self.meters.exchange_meter(old_id, new_id, at)
+        self.contracts = [
+            replace(c, meter=new.id, named_after=c.named_after or old_id)
+            if c.meter == old_id
+            else c
+            for c in self.contracts
+        ]
+        return new
 
     def contracts_of(self, meter: Meter) -> list[Contract]:
         """Return the contracts that use a meter."""

@@ -11,14 +11,24 @@ from .tls import Certificate, self_signed
 class Signer:
     """A throw-away EC key, made at the first export."""
 
-    def __init__(self, gateway_id: str) -> None:
-        """Remember whose signature it is."""
-        self._gateway_id = gateway_id
+    def __init__(self, gateway_id: str, name: str = "") -> None:
+        """Remember whose signature it is, and the certificate's CN if it is not his."""
+        self._name = name or f"{gateway_id}.sign"
+
+    @cached_property
+    def authority(self) -> Certificate:
+        """Return a certificate that can stand for the sub-CA."""
+        return self_signed("SM-Test-Sub.CA")
 
     @cached_property
     def certificate(self) -> Certificate:
         """Return the signing certificate."""
-        return self_signed(f"{self._gateway_id}.sign")
+        return self_signed(self._name)
+
+    @cached_property
+    def issued(self) -> Certificate:
+        """Return the signing certificate as the sub-CA's issue."""
+        return self_signed(self._name, issuer=self.authority)
 
     def sign(self, xml: str) -> bytes:
         """Return the signed container of an XML text."""

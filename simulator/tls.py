@@ -100,8 +100,11 @@ def self_signed(
     valid_days: int = 7 * 365,
     san: tuple[str, ...] = (),
     country: str = "",
+    issuer: Certificate | None = None,
 ) -> Certificate:
     """Make a new key and a self-signed certificate; CN only if not told more.
+
+    With ``issuer`` that one signs instead.
 
     Observed on gateways: the CN is the device number (``CN=EPPC0211358875``).
     The validity began 30 days ago and lasts for ``valid_days`` from then, about
@@ -121,7 +124,7 @@ def self_signed(
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(issuer.load()[0].subject if issuer else name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
@@ -130,7 +133,8 @@ def self_signed(
     if san:
         names = x509.SubjectAlternativeName([x509.DNSName(n) for n in san])
         builder = builder.add_extension(names, critical=False)
-    certificate = builder.sign(key, hashes.SHA256())
+    signer = issuer.load()[1] if issuer else key
+    certificate = builder.sign(signer, hashes.SHA256())
     return Certificate(
         pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
         key_pem=key.private_bytes(
@@ -150,8 +154,10 @@ def server_context(certificate: Certificate, options: TlsOptions) -> ssl.SSLCont
         admit_any(context)
     if options.max_tls12 or options.curve.startswith("brainpool"):
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-    if options.exchange:
-        context.set_ecdh_curve(options.exchange)
+    brainpool = options.curve if options.curve.startswith("brainpool") else ""
+    if exchange := options.exchange or brainpool:
+        # OpenSSL's own groups hold no Brainpool curve; a key of one needs it.
+        context.set_ecdh_curve(exchange)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "gateway.pem"
         path.write_text(certificate.pem + certificate.key_pem)

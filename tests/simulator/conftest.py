@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from simulator.ppc import PpcGateway, SimClock
+from simulator.theben import ThebenGateway
 
 from .client import HanClient
 
@@ -17,6 +18,7 @@ STAIRS = "1esy0060178981"
 
 type Start = Callable[..., PpcGateway]
 type Connect = Callable[..., HanClient]
+type StartTheben = Callable[..., ThebenGateway]
 
 
 @pytest.fixture
@@ -27,6 +29,18 @@ def start(socket_enabled: None) -> Iterator[Start]:
         def begin(*faults: Any, **options: Any) -> PpcGateway:
             options.setdefault("clock", SimClock(NOW))
             return stack.enter_context(PpcGateway(faults=faults, **options))
+
+        yield begin
+
+
+@pytest.fixture
+def start_theben(socket_enabled: None) -> Iterator[StartTheben]:
+    """Return a function that starts Theben gateways; they end with the test."""
+    with ExitStack() as stack:
+
+        def begin(*faults: Any, **options: Any) -> ThebenGateway:
+            options.setdefault("clock", SimClock(NOW))
+            return stack.enter_context(ThebenGateway(faults=faults, **options))
 
         yield begin
 
