@@ -192,19 +192,34 @@ def plain_server() -> Iterator[Address]:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
 
         def serve() -> None:
-            for _ in range(2):
-                connection, _ = listener.accept()
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
                 with connection:
                     connection.recv(1024)
                     connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
         thread = Thread(target=serve)
         thread.start()
-        yield Address(*listener.getsockname())
-        thread.join()
+        try:
+            yield Address(*listener.getsockname())
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
-@pytest.mark.parametrize("curve", ["prime256v1", "secp384r1"])
+CURVES = (
+    "prime256v1",
+    "secp384r1",
+    "brainpoolP256r1",
+    "brainpoolP384r1",
+    "brainpoolP512r1",
+)
+
+
+@pytest.mark.parametrize("curve", CURVES)
 @pytest.mark.parametrize("max_tls12", [False, True])
 async def test_every_curve(socket_enabled: None, curve: str, max_tls12: bool) -> None:
     """A gateway is looked at and read whatever its curve and TLS version."""
@@ -212,6 +227,20 @@ async def test_every_curve(socket_enabled: None, curve: str, max_tls12: bool) ->
         certificate = await probe.look(address_of(gateway), QUICK)
         assert certificate.der == gateway.certificate_der
         assert await get(transport_to(gateway)) == 401
+
+
+async def test_curve_is_remembered(socket_enabled: None) -> None:
+    """Once a curve has worked no other is tried, and refusals count as no request."""
+    with PpcGateway(curve="brainpoolP384r1") as gateway:
+        transport = transport_to(gateway)
+        async with transport.connect(None) as connection:
+            await connection.request("GET", PATH)
+            assert connection.requests == 1
+        tried = [curve async for curve, _ in transport.tls.attempts()]
+        assert tried == ["brainpoolP384r1"]
+        gateway.rotate_certificate()
+        with pytest.raises(CertificateChanged):
+            await get(transport)
 
 
 async def test_changed_certificate(gateway: PpcGateway, reader: Reader) -> None:

@@ -44,9 +44,7 @@ class InvalidUser(SmgwError):
 
 
 class SmgwConnectionError(SmgwError):
-    """No usable connection to the gateway."""
-
-    key = "cannot_connect"
+    """No usable connection to the gateway; its children say why."""
 
 
 class HostNotFound(SmgwConnectionError):
@@ -71,6 +69,10 @@ class TlsFailed(SmgwConnectionError):
     """The port answers, but no TLS connection comes about."""
 
     key = "tls_failed"
+
+
+class HandshakeRefused(TlsFailed):
+    """The gateway does not take the curve that was offered; another one may do."""
 
 
 class CertificateChanged(SmgwConnectionError):

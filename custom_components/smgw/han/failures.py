@@ -14,6 +14,7 @@ from .errors import (
     ConnectionCut,
     ConnectionRefused,
     GatewayFault,
+    HandshakeRefused,
     HostNotFound,
     NotAGateway,
     PageUnreadable,
@@ -67,17 +68,25 @@ def _from_os_error(err: OSError) -> SmgwConnectionError:
     return _from_connecting(err)
 
 
-def _from_connecting(cause: OSError) -> SmgwConnectionError:
-    if isinstance(cause, socket.gaierror):
-        return HostNotFound("no address for the name")
+def handshake_failure(cause: OSError) -> SmgwConnectionError:
+    """Name a failure after the TCP connection, before the end of the TLS handshake."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         if cause.verify_code in _NOT_THE_PIN:
             return CertificateChanged("other certificate")
         return TlsFailed(cause.verify_message)
     if isinstance(cause, ssl.SSLError):
-        return TlsFailed(cause.reason or "SSLError")
+        return HandshakeRefused(cause.reason or "SSLError")
+    # Some send an alert, some just close (observed with Brainpool certificates).
+    return HandshakeRefused("closed during the handshake")
+
+
+def _from_connecting(cause: OSError) -> SmgwConnectionError:
+    if isinstance(cause, socket.gaierror):
+        return HostNotFound("no address for the name")
+    if isinstance(cause, ssl.SSLError):
+        return handshake_failure(cause)
     if cause.errno == errno.ECONNREFUSED:
         return ConnectionRefused("port closed")
     if isinstance(cause, ConnectionError):
-        return TlsFailed("closed during the handshake")
+        return handshake_failure(cause)
     return Unreachable(cause.strerror or type(cause).__name__)

@@ -1,29 +1,56 @@
-"""TLS towards a gateway: look at its certificate once, then accept no other."""
+"""TLS towards a gateway: look at its certificate once, then accept no other.
+
+Gateways use NIST or Brainpool curves (TR-03116-3). OpenSSL offers the former by itself;
+of the latter Python can name one, for TLS 1.2. So a handshake that is refused is
+tried again with each Brainpool curve, and the one that worked is kept.
+"""
 
 import asyncio
+from collections.abc import AsyncIterator
 import ssl
 
 from .address import Address
-from .errors import TlsFailed, Unreachable
-from .failures import typed_failures
+from .errors import HandshakeRefused, TlsFailed, Unreachable
+from .failures import handshake_failure, typed_failures
+
+NIST = "NIST"
+"""OpenSSL's own offer, P-256 and P-384 among it."""
+CURVES = (NIST, "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
 
 # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name.
 _NO_CHECK_TIME = 0x200000
 
 
-def pinned_context(der: bytes) -> ssl.SSLContext:
-    """Return a context that trusts one certificate (DER) and nothing else. Blocks a little.
+class PinnedTls:
+    """Contexts that trust one certificate (DER) and nothing else.
 
     The name and the validity do not matter: the owner confirmed these very bytes,
     and an expired certificate that is still the same is no reason to stop reading.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_flags = ssl.VerifyFlags(
-        ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_TRUSTED_FIRST | _NO_CHECK_TIME
-    )
-    context.load_verify_locations(cadata=der)
-    return context
+
+    def __init__(self, pin: bytes) -> None:
+        """Take the certificate; contexts are made when they are needed."""
+        self._pin = pin
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._worked: str | None = None
+
+    async def attempts(self) -> AsyncIterator[tuple[str, ssl.SSLContext]]:
+        """Yield curves to try and their contexts: the one that worked, or all.
+
+        Raises `TlsFailed` if the pin is no certificate.
+        """
+        for curve in (self._worked,) if self._worked else CURVES:
+            if curve not in self._contexts:
+                self._contexts[
+                    curve
+                ] = await asyncio.get_running_loop().run_in_executor(
+                    None, _pinned_context, self._pin, curve
+                )
+            yield curve, self._contexts[curve]
+
+    def worked(self, curve: str) -> None:
+        """Keep the curve of a handshake that came about."""
+        self._worked = curve
 
 
 async def fetch_certificate(address: Address, within: float) -> bytes:
@@ -32,6 +59,16 @@ async def fetch_certificate(address: Address, within: float) -> bytes:
     TCP and TLS are separate steps of `within` seconds each, so that each failure has
     its own name. Raises the children of `SmgwConnectionError`.
     """
+    refused: HandshakeRefused | None = None
+    for curve in CURVES:
+        try:
+            return await _look(address, curve, within)
+        except HandshakeRefused as err:
+            refused = refused or err
+    raise TlsFailed(refused.detail if refused else "") from refused
+
+
+async def _look(address: Address, curve: str, within: float) -> bytes:
     with typed_failures():
         try:
             async with asyncio.timeout(within):
@@ -40,19 +77,42 @@ async def fetch_certificate(address: Address, within: float) -> bytes:
             raise Unreachable("no TCP connection in time") from err
     try:
         async with asyncio.timeout(within):
-            await writer.start_tls(_look_only())
+            await writer.start_tls(_trusting_nobody(curve))
         # never None: no cipher without a certificate is offered
         der: bytes = writer.get_extra_info("ssl_object").getpeercert(True)
+    except TimeoutError as err:
+        raise TlsFailed("no handshake in time") from err
     except OSError as err:
-        raise TlsFailed(type(err).__name__) from err
+        raise handshake_failure(err) from err
     finally:
         writer.transport.abort()
     return der
 
 
-def _look_only() -> ssl.SSLContext:
-    """Nobody is trusted yet, so nothing may be sent over this: the owner looks at it."""
+def _pinned_context(der: bytes, curve: str) -> ssl.SSLContext:
+    """Return a context that accepts one certificate. Blocks a little."""
+    context = _context(curve)
+    context.verify_flags = ssl.VerifyFlags(
+        ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_TRUSTED_FIRST | _NO_CHECK_TIME
+    )
+    try:
+        context.load_verify_locations(cadata=der)
+    except (ssl.SSLError, ValueError) as err:
+        raise TlsFailed("the pin is no certificate") from err
+    return context
+
+
+def _trusting_nobody(curve: str) -> ssl.SSLContext:
+    """Nothing may be sent over this: the owner is yet to look at the certificate."""
+    context = _context(curve)
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _context(curve: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    if curve != NIST:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ecdh_curve(curve)
     return context

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
-import ssl
 from weakref import WeakValueDictionary
 
 import aiohttp
@@ -19,10 +18,10 @@ from aiohttp import hdrs
 
 from .address import Address
 from .digest import Digest
-from .errors import PageTooLarge, TlsFailed
+from .errors import HandshakeRefused, PageTooLarge, TlsFailed
 from .failures import typed_failures
 from .model import Credentials
-from .tls import pinned_context
+from .tls import PinnedTls
 
 # A full page of 200 values is about 100 kB; nothing a gateway shows comes near this.
 MAX_BODY = 2 * 1024 * 1024
@@ -66,8 +65,15 @@ class RequestCounter:
         The Digest layer looks at the headers only; a body left unread would keep
         the connection from being used again.
         """
+        try:
+            response = await handler(request)
+        except aiohttp.ClientConnectorError:
+            # Nothing was sent.
+            raise
+        except BaseException:
+            self.sent += 1
+            raise
         self.sent += 1
-        response = await handler(request)
         if response.status == HTTPStatus.UNAUTHORIZED:
             try:
                 await _read_capped(response)
@@ -84,7 +90,7 @@ class Connection:
         self,
         address: Address,
         session: aiohttp.ClientSession,
-        context: ssl.SSLContext,
+        tls: PinnedTls,
         counter: RequestCounter,
         digest: Digest | None,
     ) -> None:
@@ -92,7 +98,7 @@ class Connection:
         self._digest = digest
         self._address = address
         self._session = session
-        self._context = context
+        self._tls = tls
         self._counter = counter
 
     @property
@@ -126,18 +132,27 @@ class Connection:
         is a shorter limit in seconds. Raises `SmgwConnectionError`, `PageTooLarge`,
         and `NotAGateway` for what is no HTTP.
         """
-        with typed_failures():
-            async with asyncio.timeout(within):
-                async with self._session.request(
-                    method,
-                    self._address.url(path),
-                    data=content if form is None else form,
-                    headers=headers,
-                    ssl=self._context,
-                    allow_redirects=False,
-                ) as response:
-                    body = await _read_capped(response)
-                    return Answer(response.status, response.headers, body)
+        refused: HandshakeRefused | None = None
+        async for curve, context in self._tls.attempts():
+            try:
+                with typed_failures():
+                    async with (
+                        asyncio.timeout(within),
+                        self._session.request(
+                            method,
+                            self._address.url(path),
+                            data=content if form is None else form,
+                            headers=headers,
+                            ssl=context,
+                            allow_redirects=False,
+                        ) as response,
+                    ):
+                        self._tls.worked(curve)
+                        body = await _read_capped(response)
+                        return Answer(response.status, response.headers, body)
+            except HandshakeRefused as err:
+                refused = refused or err
+        raise TlsFailed(refused.detail if refused else "") from refused
 
 
 class Transport:
@@ -156,7 +171,7 @@ class Transport:
         self.timeouts = timeouts or TIMEOUTS
         self.queue = queue_for(gateway_id)
         self._pin = pin
-        self._context: ssl.SSLContext | None = None
+        self.tls = PinnedTls(pin)
 
     @asynccontextmanager
     async def connect(
@@ -173,7 +188,6 @@ class Transport:
         digest = Digest.of(credentials, algorithm) if credentials else None
         if digest is not None:
             middlewares.insert(0, digest)
-        context = await self._pinned()
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 # Compared after the handshake, before the first request: the
@@ -191,17 +205,7 @@ class Transport:
             # Some firmware cuts pages short for a client without a name (observed).
             headers={hdrs.USER_AGENT: "smgw"},
         ) as session:
-            yield Connection(self.address, session, context, counter, digest)
-
-    async def _pinned(self) -> ssl.SSLContext:
-        if self._context is None:
-            try:
-                self._context = await asyncio.get_running_loop().run_in_executor(
-                    None, pinned_context, self._pin
-                )
-            except (ssl.SSLError, ValueError) as err:
-                raise TlsFailed("the pin is no certificate") from err
-        return self._context
+            yield Connection(self.address, session, self.tls, counter, digest)
 
 
 def queue_for(gateway_id: str) -> asyncio.Lock:
