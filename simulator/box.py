@@ -175,6 +175,8 @@ class BoxGateway(SimulatedServer):
     def handle(self, request: Request) -> Answer:
         """Answer one request."""
         self._exchange_once()
+        if "overlap_drops" in self.faults and self.open_connections > 1:
+            return Answer(Response(), silence="drop")
         if request.chunked:
             return Answer(_bad_request("transfer-encoding", close=True))
         if self._foreign_host(request):

@@ -12,7 +12,7 @@ import sys
 from threading import Event
 from types import FrameType
 
-from . import ppc, theben
+from . import emh, ppc, theben
 from .box import BoxGateway
 from .clock import BERLIN, SimClock
 from .faults import FaultInfo
@@ -26,13 +26,14 @@ type Gateway = ppc.PpcGateway | BoxGateway
 class Vendor:
     """What the command line needs of a maker's gateway."""
 
-    gateway: type[ppc.PpcGateway | theben.ThebenGateway]
+    gateway: type[ppc.PpcGateway | theben.ThebenGateway | emh.EmhGateway]
     scenarios: Mapping[str, Callable[[], Scenario]]
 
 
 VENDORS = {
     "ppc": Vendor(ppc.PpcGateway, ppc.SCENARIOS),
     "theben": Vendor(theben.ThebenGateway, theben.SCENARIOS),
+    "emh": Vendor(emh.EmhGateway, emh.SCENARIOS),
 }
 
 

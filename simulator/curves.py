@@ -329,7 +329,7 @@ class Gauge:
     """An instantaneous value around ``middle``, new each ``step`` seconds.
 
     With a ``counter`` the value follows that register's power in the quarter
-    hour: ``middle`` is then the factor from kW.
+    hour, less that of ``minus``: ``middle`` is then the factor from kW.
     """
 
     key: str
@@ -337,6 +337,7 @@ class Gauge:
     spread: float
     counter: Counter | None = None
     step: int = 900
+    minus: Counter | None = None
 
     def at(self, when: datetime) -> int:
         """Return the value in units of 0.0001 at an aware time."""
@@ -346,4 +347,6 @@ class Gauge:
             return round((self.middle + noise) * UNITS)
         begin = datetime.fromtimestamp(when.timestamp() // 900 * 900, UTC)
         used = self.counter.at(begin + SLOT) - self.counter.at(begin)
+        if self.minus is not None:
+            used -= self.minus.at(begin + SLOT) - self.minus.at(begin)
         return round(used * 4 * self.middle * (1 + noise))

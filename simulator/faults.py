@@ -83,6 +83,9 @@ BOX_FAULTS: Mapping[str, FaultInfo] = {
     "single_connection": FaultInfo(
         "Closes every further TCP connection while one is open."
     ),
+    "overlap_drops": FaultInfo(
+        "While two connections are open, requests on both get no answer."
+    ),
     "nat_host": FaultInfo(
         "Sits behind a translated address: a Host header that is not the gateway's "
         "own address or name gets 400.",

@@ -36,7 +36,8 @@ class RegisterSpec:
 
     ``obis`` like ``1-0:1.8.0``; ``start`` in kWh or m3 at the anchor; ``curve``
     one of ``SHAPES``, ``pv``, ``net_import``, ``net_export``, ``tariff1``,
-    ``tariff2`` (parts of net_import) or ``gauge``; ``yearly`` in kWh or m3.
+    ``tariff2`` (parts of net_import), ``gauge`` or ``signed`` (a power that is
+    negative while the house exports); ``yearly`` in kWh or m3.
     ``unit`` and ``name`` follow from the OBIS code when empty. A momentary value
     is a new one each ``step`` seconds.
     """
@@ -89,7 +90,8 @@ class Meter:
     """One meter; ``id`` is the DIN 43863-5 number, e.g. ``1esy0060178981``.
 
     ``interval`` in seconds; ``since`` is the oldest target time kept (aware
-    UTC); ``anchor`` the target time of the reading shown at the start.
+    UTC); ``anchor`` the target time of the reading shown at the start;
+    ``live`` what only a configuration with live values shows.
     """
 
     id: str
@@ -99,6 +101,7 @@ class Meter:
     since: datetime
     description: str = ""
     registers: list[Register] = field(default_factory=list)
+    live: list[Register] = field(default_factory=list)
 
     @property
     def logical_name(self) -> str:
@@ -112,7 +115,7 @@ class Meter:
 
     def register(self, obis: str) -> Register:
         """Return a register; KeyError without one."""
-        for register in self.registers:
+        for register in (*self.registers, *self.live):
             if register.obis == obis:
                 return register
         raise KeyError(f"meter {self.id} has no register {obis}")
@@ -249,6 +252,18 @@ class MeterPark:
             meter.registers.append(register)
         return register
 
+    def add_live(self, meter_id: str, specs: Iterable[RegisterSpec]) -> None:
+        """Give a meter momentary values that it lacks, beside its registers.
+
+        They are what a meter shows that is configured for live values.
+        """
+        with self._lock:
+            meter = self[meter_id]
+            known = {register.obis for register in (*meter.registers, *meter.live)}
+            meter.live += [
+                _build(spec, meter) for spec in specs if spec.obis not in known
+            ]
+
     def remove_register(self, meter_id: str, obis: str) -> None:
         """Take a register away."""
         with self._lock:
@@ -329,7 +344,8 @@ def _counter(spec: RegisterSpec, meter: Meter) -> Counter:
 
 
 def _gauge(spec: RegisterSpec, meter: Meter, tail: str, unit: str) -> Gauge | None:
-    if spec.curve != "gauge" and tail not in _GAUGE_UNITS:
+    signed = spec.curve == "signed"
+    if spec.curve != "gauge" and not signed and tail not in _GAUGE_UNITS:
         return None
     middle, spread = _GAUGES.get(unit, (_ANGLES.get(tail, 8.0), 0.8))
     key = f"{meter.seed}:{meter.id}:{spec.obis}"
@@ -337,8 +353,13 @@ def _gauge(spec: RegisterSpec, meter: Meter, tail: str, unit: str) -> Gauge | No
         return Gauge(key, middle, spread, step=spec.step)
     curve = "net_export" if tail == "2.7.0" else "net_import"
     follows = _counter(RegisterSpec(spec.obis, curve=curve), meter)
-    phase = tail in {"36.7.0", "56.7.0", "76.7.0"}
-    return Gauge(key, middle / 3 if phase else middle, spread, follows, spec.step)
+    if tail in {"36.7.0", "56.7.0", "76.7.0"}:
+        middle /= 3
+    gauge = Gauge(key, middle, spread, follows, spec.step)
+    if signed:
+        export = RegisterSpec(spec.obis, curve="net_export", yearly=5000)
+        gauge.minus = _counter(export, meter)
+    return gauge
 
 
 def _curve(spec: RegisterSpec, meter: Meter) -> Curve:

@@ -7,9 +7,9 @@ contract uses get a TAF 7.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from simulator.clock import BERLIN
+from simulator.derived import days, months
 from simulator.meters import Meter
 from simulator.readout import Readout
 from simulator.scenario import (
@@ -90,23 +90,12 @@ def usage_points(view: Readout) -> list[UsagePoint]:
     return found
 
 
-def days(begin: datetime, end: datetime, hour: int = 0) -> Iterator[datetime]:
-    """Return the local times ``hour`` o'clock after ``begin``, up to ``end``, UTC."""
-    local = begin.astimezone(BERLIN) - timedelta(days=1)
-    local = local.replace(hour=hour, minute=0, second=0, microsecond=0, fold=0)
-    while (at := local.astimezone(UTC)) <= end:
-        if at > begin:
-            yield at
-        local += timedelta(days=1)
-
-
 def period_limits(
     view: Readout, point: UsagePoint, begin: datetime, end: datetime
 ) -> Iterator[datetime]:
     """Return the limits of billing periods: local midnight, first of the month."""
-    for at in days(begin, end):
-        if "daily_periods" in view.faults or at.astimezone(BERLIN).day == 1:
-            yield at
+    daily = "daily_periods" in view.faults
+    return days(begin, end) if daily else months(begin, end)
 
 
 def _unused_meters(view: Readout) -> Iterator[Contract]:

@@ -6,26 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from simulator.clock import utc_text
-from simulator.curves import Counter
-from simulator.meters import Register, RegisterSpec, floor_time
+from simulator.derived import TARIFF_HOURS, days, derived_registers
+from simulator.meters import Register, floor_time
 from simulator.readout import Readout, Sample
 from simulator.wordings import obis_hex
 
 from .refusals import bad
-from .usage import NOT_KEPT, UsagePoint, days, period_limits
+from .usage import NOT_KEPT, UsagePoint, period_limits
 
 LONGEST = timedelta(days=31)
 DATABASES = ("origin", "derived", "calculated", "daily")
-_ERROR_REGISTER = "1-0:1.8.63"
-_TARIFF_HOURS = (6, 22)
-
-
-class _Nothing:
-    """The curve of a register that never counts."""
-
-    def day(self, number: int) -> list[int]:
-        """Return a day without use."""
-        return [0] * 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +50,13 @@ def readings(view: Readout, point: UsagePoint, asked: dict[str, Any]) -> dict[st
 
 def channels(view: Readout, point: UsagePoint, database: str) -> list[Register]:
     """Return the registers of a list; TAF 2 derives its tariffs from x.8.0."""
+    if database != "origin":
+        return derived_registers(view, point.meter, point.taf, point.obis)
     own = view.registers(point.meter, point.obis)
     if point.taf != 2:
         return own
-    if database == "origin":
-        totals = {f"{r.obis.rpartition('.')[0]}.0" for r in own}
-        return [r for r in point.meter.registers if r.obis in totals]
-    never = Counter(_Nothing(), point.meter.anchor, 0)
-    spec = RegisterSpec(_ERROR_REGISTER)
-    return [*own, Register(_ERROR_REGISTER, "kWh", "", never, spec)]
+    totals = {f"{r.obis.rpartition('.')[0]}.0" for r in own}
+    return [r for r in point.meter.registers if r.obis in totals]
 
 
 def count(view: Readout, point: UsagePoint, database: str) -> int:
@@ -196,7 +184,7 @@ def _limits(
         case "daily":
             return days(after, last, 6 if point.meter.medium == "7" else 0)
         case "calculated":
-            times = (days(after, last, hour) for hour in _TARIFF_HOURS)
+            times = (days(after, last, hour) for hour in TARIFF_HOURS)
             return sorted(at for each in times for at in each)
         case _:
             return period_limits(view, point, after, last)
