@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from custom_components.smgw.han.address import Address
+from custom_components.smgw.han.driver import vendor_of
 from custom_components.smgw.han.model import Credentials, Snapshot
-from custom_components.smgw.han.ppc import PpcDriver
 from custom_components.smgw.han.transport import Timeouts, Transport
+from simulator.box import BoxGateway
 from simulator.ppc import PpcGateway
+
+type Simulated = PpcGateway | BoxGateway
 
 # A winter morning: 10:07 in Berlin, the newest reading is of 10:00.
 START = datetime(2026, 11, 20, 9, 7, tzinfo=UTC)
@@ -20,7 +23,7 @@ QUICK = Timeouts(connect=5, answer=10, farewell=5)
 IMPATIENT = Timeouts(connect=0.3, answer=2, farewell=0.3)
 
 
-def transport_to(gateway: PpcGateway, timeouts: Timeouts = QUICK) -> Transport:
+def transport_to(gateway: Simulated, timeouts: Timeouts = QUICK) -> Transport:
     """Return a way to a simulated gateway, with its certificate pinned."""
     return Transport(
         Address(gateway.host, gateway.port),
@@ -32,15 +35,15 @@ def transport_to(gateway: PpcGateway, timeouts: Timeouts = QUICK) -> Transport:
 
 @dataclass
 class Reader:
-    """A driver of a simulated gateway, with what it remembers."""
+    """The maker's driver of a simulated gateway, with what it remembers."""
 
-    gateway: PpcGateway
+    gateway: Simulated
     timeouts: Timeouts = QUICK
     memory: MutableMapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the driver."""
-        self.driver = PpcDriver(
+        self.driver = vendor_of(self.gateway.gateway_id).driver(
             transport_to(self.gateway, self.timeouts),
             self.memory,
             self.gateway.clock.now,
@@ -67,7 +70,7 @@ class Reader:
         return seen
 
 
-def truths(snapshot: Snapshot, gateway: PpcGateway) -> None:
+def truths(snapshot: Snapshot, gateway: Simulated) -> None:
     """Check every reading of a snapshot against what the gateway's meters hold."""
     for meter in snapshot.meters.values():
         for obis, reading in meter.readings.items():

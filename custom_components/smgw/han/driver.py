@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from . import ids, ppc
+from . import ids, ppc, theben
 from .errors import UnsupportedVendor
 from .model import Credentials, Snapshot
 from .transport import Transport
@@ -56,6 +56,15 @@ VENDORS = {
             driver=ppc.PpcDriver,
             # It reads its meters every 900 s, and consumer interfaces polled every
             # 5 to 10 min died within two weeks (observed).
+            floor=timedelta(minutes=15),
+        ),
+        Vendor(
+            flag="THE",
+            name="Theben",
+            model="CONEXA 3.0",
+            path="/",
+            driver=theben.ThebenDriver,
+            # New values each quarter hour; asking sooner brings nothing (observed).
             floor=timedelta(minutes=15),
         ),
     )

@@ -1,0 +1,38 @@
+"""Raw integers with scaler and unit code, as JSON interfaces deliver them.
+
+Value = raw x 10^scaler in the unit; codes are those of the DLMS/COSEM unit table.
+Energies are turned into kWh (kvarh, kVAh), exactly, so that every maker's meter
+counts in the same unit.
+"""
+
+from decimal import Decimal
+import re
+
+from .units import Unit
+
+_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+_CODES: dict[int, tuple[Unit, int]] = {
+    8: (Unit.DEGREE, 0),
+    13: (Unit.CUBIC_METRE, 0),
+    14: (Unit.CUBIC_METRE, 0),
+    27: (Unit.WATT, 0),
+    28: (Unit.VOLT_AMPERE, 0),
+    29: (Unit.VAR, 0),
+    30: (Unit.KILOWATT_HOUR, -3),
+    31: (Unit.KILOVOLT_AMPERE_HOUR, -3),
+    32: (Unit.KILOVAR_HOUR, -3),
+    33: (Unit.AMPERE, 0),
+    35: (Unit.VOLT, 0),
+    44: (Unit.HERTZ, 0),
+    255: (Unit.NONE, 0),
+}
+
+
+def scaled(raw: str, scaler: str, unit: str) -> tuple[Decimal, Unit] | None:
+    """Return value and unit; None if any of the three is not what it should be."""
+    if not all(_INTEGER.fullmatch(text) for text in (raw, scaler, unit)):
+        return None
+    if abs(int(scaler)) > 9 or (known := _CODES.get(int(unit))) is None:
+        return None
+    name, shift = known
+    return Decimal(raw).scaleb(int(scaler) + shift), name

@@ -1,0 +1,68 @@
+"""JSON answers of a gateway, read without believing their shape.
+
+Gateways write almost every scalar as a string, some as a number; both are text here.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+import json
+from typing import Any
+
+from .errors import PageUnreadable
+
+_LARGE = 64 * 1024
+
+type Record = Mapping[str, Any]
+
+
+def load(body: bytes) -> Any:
+    """Return what an answer holds. Raises `PageUnreadable` if it is no JSON."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as err:
+        raise PageUnreadable("not JSON") from err
+
+
+async def load_aside(body: bytes) -> Any:
+    """Return what an answer holds; a large one is read in a worker thread."""
+    if len(body) < _LARGE:
+        return load(body)
+    return await asyncio.get_running_loop().run_in_executor(None, load, body)
+
+
+def record(value: Any) -> Record:
+    """Return an object. Raises `PageUnreadable` if it is none."""
+    if not isinstance(value, dict):
+        raise PageUnreadable("not an object")
+    return value
+
+
+def part(value: Any, key: str) -> Record:
+    """Return the object under a key, empty if it is missing."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def records(value: Any, *keys: str) -> list[Record]:
+    """Return the objects in the list under the first of these keys that has one."""
+    for key in keys:
+        found = value.get(key) if isinstance(value, dict) else None
+        if isinstance(found, list):
+            return [item for item in found if isinstance(item, dict)]
+    return []
+
+
+def text(value: Any, key: str) -> str:
+    """Return a scalar as text, empty if it is missing or no scalar."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return str(found) if isinstance(found, (str, int)) else ""
+
+
+def moment(value: str) -> datetime | None:
+    """Return an ISO 8601 time with offset in UTC; None if it is none, or has no offset."""
+    try:
+        found = datetime.fromisoformat(value)
+        return found.astimezone(UTC) if found.tzinfo else None
+    except ValueError, OverflowError:
+        return None

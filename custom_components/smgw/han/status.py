@@ -1,0 +1,77 @@
+"""Status words of readings, and what they mean for using a value.
+
+The combined word after FNN is 16 hex digits, eight of the gateway and eight of the
+meter, each sent with its least significant bit first. Bits and the mapping to the
+PTB classes follow the official transparency software.
+"""
+
+from enum import IntEnum
+import re
+
+_WORD = re.compile(r"[0-9a-fA-F]{8}")
+
+
+class Quality(IntEnum):
+    """How far a value may be used (PTB-A 50.8)."""
+
+    GOOD = 0
+    WARNING = 1
+    SUBSTITUTE = 2
+    """Temporary error: marked invalid, may stand in for a value."""
+    UNUSABLE = 3
+    FATAL = 4
+
+    @property
+    def usable(self) -> bool:
+        """Say whether a value with it may be shown as a reading."""
+        return self < Quality.SUBSTITUTE
+
+
+# Gateway word, after the bits are put in order.
+_IDENTIFIED = 0x5
+_GATEWAY_FATAL = 0x100
+_CLOCK_INVALID = 0x200
+_WARNING = 0x1000
+_SIGNED_INVALID = 0x2000
+_VALUE_INVALID = 0x4000
+# Meter word.
+_METER_IDENTIFIED = 0x4
+_MAGNET = 0x200
+_MANIPULATED = 0x400
+_METER_FATAL = 0x20000
+
+
+def quality(word: str) -> Quality | None:
+    """Return the quality a combined status word says; None if it is no such word.
+
+    A half without its identification bits is the maker's own and says nothing here.
+    """
+    gateway, meter = _halves(word)
+    if gateway is None:
+        return None
+    meter = meter or 0
+    if gateway & _GATEWAY_FATAL or meter & _METER_FATAL:
+        return Quality.FATAL
+    if gateway & (_CLOCK_INVALID | _VALUE_INVALID) or meter & (_MAGNET | _MANIPULATED):
+        return Quality.UNUSABLE
+    if gateway & _SIGNED_INVALID:
+        return Quality.SUBSTITUTE
+    if gateway & _WARNING:
+        return Quality.WARNING
+    return Quality.GOOD
+
+
+def _halves(word: str) -> tuple[int | None, int | None]:
+    """Return gateway and meter half with their bits in order, None if not identified."""
+    word = word.strip()
+    gateway = _ordered(word[:8])
+    meter = _ordered(word[8:16]) if len(word) == 16 else None
+    if gateway is not None and gateway & _IDENTIFIED != _IDENTIFIED:
+        gateway = None
+    if meter is not None and not meter & _METER_IDENTIFIED:
+        meter = None
+    return gateway, meter
+
+
+def _ordered(half: str) -> int | None:
+    return int(f"{int(half, 16):032b}"[::-1], 2) if _WORD.fullmatch(half) else None

@@ -1,0 +1,45 @@
+"""Status words: examples from the reference of the official transparency software."""
+
+import pytest
+
+from custom_components.smgw.han.status import Quality, quality
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("a0000000", Quality.GOOD),
+        # with transparency bit
+        ("e0000000", Quality.GOOD),
+        ("a000000020003800", Quality.GOOD),
+        # start-up, no load
+        ("a000000020803800", Quality.GOOD),
+        ("a0080000", Quality.WARNING),
+        ("A0080000", Quality.WARNING),
+        ("a0040000", Quality.SUBSTITUTE),
+        ("e0020000", Quality.UNUSABLE),
+        ("a0400000", Quality.UNUSABLE),
+        # magnet, terminal cover
+        ("a000000020400000", Quality.UNUSABLE),
+        ("a000000020200000", Quality.UNUSABLE),
+        ("a0800000", Quality.FATAL),
+        ("a000000020004000", Quality.FATAL),
+        # the meter's half is the maker's own
+        ("a000000000000000", Quality.GOOD),
+        ("a0000000ffbfffff", Quality.FATAL),
+    ],
+)
+def test_quality(word: str, expected: Quality) -> None:
+    """First match wins, from fatal to good."""
+    assert quality(word) is expected
+
+
+@pytest.mark.parametrize("word", ["", "0", "zzzzzzzz", "00000000", "00000000200038"])
+def test_no_status_word(word: str) -> None:
+    """Without the identification bits a word says nothing."""
+    assert quality(word) is None
+
+
+def test_usable() -> None:
+    """Only good values, and those with a warning, become readings."""
+    assert [q for q in Quality if q.usable] == [Quality.GOOD, Quality.WARNING]
