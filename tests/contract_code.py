@@ -71,6 +71,14 @@ class Module:
                 return self.text(first)
         return None
 
+    def looped(self, name: str) -> Iterator[str]:
+        """Return the texts of the module's constant that a name loops over."""
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.For(target=ast.Name(id=found), iter=ast.Name(id=constant)):
+                    if found == name:
+                        yield from self.names.get(constant, ())
+
     def assigned(self, name: str, scope: ast.AST) -> Iterator[ast.AST]:
         """Return what a name is set to in a function or in the module."""
         for tree in (scope, self.tree):
@@ -147,6 +155,10 @@ def key_of(module: Module, node: ast.expr, placeholders: ast.expr | None) -> set
         )
     if isinstance(node, ast.Attribute) and node.attr == "key":
         return client_errors()
+    if isinstance(node, ast.Name):
+        return {
+            Shown(text, literal_keys(placeholders)) for text in module.looped(node.id)
+        }
     return set()
 
 

@@ -171,8 +171,22 @@ def test_exceptions(english: dict[str, Any], sources: list[code.Module]) -> None
 def test_issues(english: dict[str, Any], sources: list[code.Module]) -> None:
     """Each repair issue has text and gets its variables."""
     shown = {one for module in sources for one in code.issues(module)}
-    fits(shown, english.get("issues", {}))
-    assert english.get("issues", {}).keys() == {one.key for one in shown}
+    issues = english.get("issues", {})
+    heads = {
+        key: {name: text for name, text in issue.items() if name != "fix_flow"}
+        for key, issue in issues.items()
+    }
+    fits(shown, heads)
+    assert issues.keys() == {one.key for one in shown}
+
+
+def test_fix_flows(english: dict[str, Any], sources: list[code.Module]) -> None:
+    """A fix flow gets the variables of its texts from the module that holds it."""
+    (repairs,) = (module for module in sources if module.path.name == "repairs.py")
+    given = code.literal_keys(repairs.tree)
+    for key, issue in english.get("issues", {}).items():
+        missing = placeholders(issue.get("fix_flow", {})) - given
+        assert not missing, f"the fix flow of {key} lacks {missing}"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 
+from . import issues
 from .const import DOMAIN, PLATFORMS
 from .coordinator import SmgwCoordinator
 from .entity import meter_identifier
@@ -45,6 +46,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> boo
 
 async def async_remove_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
     """Forget what was learned of the gateway."""
+    issues.async_clear(hass, entry)
     await async_forget(hass, GatewayConfig.of(entry).gateway_id)
 
 

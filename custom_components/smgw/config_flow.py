@@ -40,7 +40,7 @@ from .const import (
 )
 from .han import probe
 from .han.address import Address, parse_address
-from .han.certificate import GatewayCertificate
+from .han.certificate import GatewayCertificate, pem_to_der, read_certificate
 from .han.driver import VENDORS, Driver, Vendor, vendor_of
 from .han.errors import SmgwError
 from .han.ids import flag
@@ -187,6 +187,58 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
             gateway_id=entry.unique_id or "",
         )
 
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask where the gateway is now; it must be the same one."""
+        entry: SmgwConfigEntry = self._get_reconfigure_entry()
+        error: SmgwError | None = None
+        if user_input is not None:
+            try:
+                self._address = parse_address(user_input[CONF_HOST])
+                self._certificate = await probe.look(self._address)
+            except SmgwError as err:
+                error = err
+            else:
+                await self.async_set_unique_id(self._certificate.gateway_id)
+                self._abort_if_unique_id_mismatch(
+                    reason="other_gateway",
+                    description_placeholders={"found": self._certificate.gateway_id},
+                )
+                if self._certificate.pem != GatewayConfig.of(entry).certificate:
+                    return await self.async_step_new_certificate()
+                return self._reconfigured(entry)
+        suggested = user_input or {CONF_HOST: str(GatewayConfig.of(entry).address)}
+        return self._form(
+            "reconfigure",
+            USER_SCHEMA,
+            suggested,
+            error,
+            gateway_id=entry.unique_id or "",
+        )
+
+    async def async_step_new_certificate(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show that the gateway has another certificate; pin it once confirmed."""
+        entry: SmgwConfigEntry = self._get_reconfigure_entry()
+        if user_input is not None:
+            return self._reconfigured(entry)
+        pinned = read_certificate(pem_to_der(GatewayConfig.of(entry).certificate))
+        return self._form(
+            "new_certificate",
+            probatio.Schema({}),
+            None,
+            None,
+            gateway_id=self._certificate.gateway_id,
+            old=pinned.fingerprint,
+            new=self._certificate.fingerprint,
+        )
+
+    def _reconfigured(self, entry: SmgwConfigEntry) -> ConfigFlowResult:
+        self._change_data(entry)
+        return self.async_abort(reason="reconfigure_successful")
+
     def _store_login(self, entry: SmgwConfigEntry, account: Mapping[str, Any]) -> None:
         """Put the account into the entry's login, or make one if it was removed."""
         new = _login_subentry(account)
@@ -259,12 +311,7 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
                 reason="other_certificate",
                 description_placeholders={"gateway_id": found.gateway_id},
             )
-        loaded = entry.state is ConfigEntryState.LOADED
-        changed = self.hass.config_entries.async_update_entry(
-            entry, data={**entry.data, **found.as_data()}
-        )
-        if changed and not loaded:
-            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        self._change_data(entry)
         return self.async_abort(
             reason="already_configured",
             description_placeholders={
@@ -272,6 +319,15 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
                 "address": str(found.address),
             },
         )
+
+    def _change_data(self, entry: SmgwConfigEntry) -> None:
+        """Store where and who the gateway is now; a loaded entry hears of it itself."""
+        loaded = entry.state is ConfigEntryState.LOADED
+        changed = self.hass.config_entries.async_update_entry(
+            entry, data={**entry.data, **self._config().as_data()}
+        )
+        if changed and not loaded:
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
     def _form(
         self,

@@ -12,7 +12,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from . import failures, schedule
+from . import failures, issues, schedule
 from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, SUBENTRY_LOGIN
 from .han.driver import Driver, Vendor
 from .han.errors import SmgwError
@@ -92,6 +92,13 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
                 self.async_refresh(),
                 f"{self.name} first read with new login",
             )
+
+    @callback
+    @override
+    def _async_refresh_finished(self) -> None:
+        """Let the repair issues follow what the refresh has shown."""
+        error = None if self.last_update_success else self.last_error
+        issues.async_sync(self.hass, self.config_entry, error)
 
     @override
     async def _async_update_data(self) -> Snapshot:

@@ -455,3 +455,52 @@ async def test_options(
     # taken over without a reload, so without another session
     assert gateway.requests == []
     assert loaded.state is ConfigEntryState.LOADED
+
+
+async def reconfigure(hass: HomeAssistant, entry: MockConfigEntry, host: str) -> Flow:
+    """Open the reconfigure flow and enter an address."""
+    flow = await entry.start_reconfigure_flow(hass)
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "reconfigure")
+    return await submit(hass, flow, host=host)
+
+
+async def test_reconfigure_address(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway, clock: SimClock
+) -> None:
+    """A wrong address is shown; the same gateway elsewhere is taken over."""
+    flow = await reconfigure(hass, loaded, "not a host")
+    assert flow["errors"] == {"base": "invalid_address"}
+    with _moved(gateway, clock) as moved:
+        result = await submit(hass, flow, host=f"{moved.host}:{moved.port}")
+        assert result["reason"] == "reconfigure_successful"
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert loaded.data[CONF_PORT] == moved.port
+        assert moved.logins == 1
+
+
+async def test_reconfigure_new_certificate(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """Another certificate of the same gateway is shown beside the old and confirmed."""
+    old = gateway.fingerprint
+    gateway.rotate_certificate()
+    flow = await reconfigure(hass, loaded, f"{gateway.host}:{gateway.port}")
+    assert flow["step_id"] == "new_certificate"
+    assert flow["description_placeholders"]["old"] == old
+    assert flow["description_placeholders"]["new"] == gateway.fingerprint
+    result = await submit(hass, flow)
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert loaded.data["certificate"] == gateway.certificate_pem
+    assert loaded.state is ConfigEntryState.LOADED
+
+
+async def test_reconfigure_another_gateway(
+    hass: HomeAssistant, loaded: MockConfigEntry, clock: SimClock
+) -> None:
+    """Another gateway is refused by its number."""
+    before = dict(loaded.data)
+    with PpcGateway(clock=clock, gateway_id="EPPC0299999999") as other:
+        result = await reconfigure(hass, loaded, f"{other.host}:{other.port}")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "other_gateway")
+    assert dict(loaded.data) == before

@@ -1,0 +1,66 @@
+"""Repair issues: each is there exactly as long as the data say so."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+from .han.certificate import pem_to_der, read_certificate
+from .han.errors import CertificateChanged, SmgwError
+from .models import GatewayConfig, SmgwConfigEntry
+
+CERTIFICATE_CHANGED = "certificate_changed"
+CERTIFICATE_EXPIRING = "certificate_expiring"
+CERTIFICATE_EXPIRED = "certificate_expired"
+_KINDS = (CERTIFICATE_CHANGED, CERTIFICATE_EXPIRING, CERTIFICATE_EXPIRED)
+
+_AHEAD = timedelta(days=30)
+
+
+@callback
+def async_sync(
+    hass: HomeAssistant, entry: SmgwConfigEntry, error: SmgwError | None
+) -> None:
+    """Create the issues that hold now and delete the others; `error` is the poll's."""
+    config = GatewayConfig.of(entry)
+    certificate = read_certificate(pem_to_der(config.certificate))
+    valid_until = dt_util.as_local(certificate.not_after).date().isoformat()
+    holding = set(_holding(error, certificate.not_after - dt_util.utcnow()))
+    for kind in _KINDS:
+        if kind in holding:
+            ir.async_create_issue(
+                hass,
+                DOMAIN,
+                f"{kind}_{entry.entry_id}",
+                data={"entry_id": entry.entry_id},
+                is_fixable=kind == CERTIFICATE_CHANGED,
+                severity=ir.IssueSeverity.ERROR
+                if kind == CERTIFICATE_CHANGED
+                else ir.IssueSeverity.WARNING,
+                translation_key=kind,
+                translation_placeholders={
+                    "gateway_id": config.gateway_id,
+                    "valid_until": valid_until,
+                },
+            )
+        else:
+            ir.async_delete_issue(hass, DOMAIN, f"{kind}_{entry.entry_id}")
+
+
+@callback
+def async_clear(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
+    """Delete all issues of an entry."""
+    for kind in _KINDS:
+        ir.async_delete_issue(hass, DOMAIN, f"{kind}_{entry.entry_id}")
+
+
+def _holding(error: SmgwError | None, validity: timedelta) -> Iterator[str]:
+    if isinstance(error, CertificateChanged):
+        yield CERTIFICATE_CHANGED
+    if validity <= timedelta(0):
+        yield CERTIFICATE_EXPIRED
+    elif validity <= _AHEAD:
+        yield CERTIFICATE_EXPIRING
