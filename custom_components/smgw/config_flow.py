@@ -40,7 +40,7 @@ from .const import (
 )
 from .han import probe
 from .han.address import Address, parse_address
-from .han.certificate import GatewayCertificate, pem_to_der, read_certificate
+from .han.certificate import GatewayCertificate
 from .han.driver import VENDORS, Driver, Vendor, vendor_of
 from .han.errors import SmgwError
 from .han.ids import flag
@@ -224,7 +224,7 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
         entry: SmgwConfigEntry = self._get_reconfigure_entry()
         if user_input is not None:
             return self._reconfigured(entry)
-        pinned = read_certificate(pem_to_der(GatewayConfig.of(entry).certificate))
+        pinned = GatewayConfig.of(entry).pinned()
         return self._form(
             "new_certificate",
             probatio.Schema({}),

@@ -8,7 +8,6 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
-from .han.certificate import pem_to_der, read_certificate
 from .han.errors import CertificateChanged, SmgwError
 from .models import GatewayConfig, SmgwConfigEntry
 
@@ -26,7 +25,7 @@ def async_sync(
 ) -> None:
     """Create the issues that hold now and delete the others; `error` is the poll's."""
     config = GatewayConfig.of(entry)
-    certificate = read_certificate(pem_to_der(config.certificate))
+    certificate = config.pinned()
     valid_until = dt_util.as_local(certificate.not_after).date().isoformat()
     holding = set(_holding(error, certificate.not_after - dt_util.utcnow()))
     for kind in _KINDS:

@@ -8,7 +8,7 @@ from homeassistant.const import CONF_HOST, CONF_PORT
 
 from .const import CONF_CERTIFICATE, CONF_VENDOR
 from .han.address import Address
-from .han.certificate import pem_to_der
+from .han.certificate import GatewayCertificate, pem_to_der, read_certificate
 from .han.transport import Transport
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class GatewayConfig:
     def address(self) -> Address:
         """Return where the gateway is."""
         return Address(self.host, self.port)
+
+    def pinned(self) -> GatewayCertificate:
+        """Return the pinned certificate."""
+        return read_certificate(pem_to_der(self.certificate), self.gateway_id)
 
     def transport(self) -> Transport:
         """Return the way to the gateway."""

@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant
 
 from .const import CONF_CERTIFICATE
 from .han import probe
-from .han.certificate import GatewayCertificate, pem_to_der, read_certificate
+from .han.certificate import GatewayCertificate
 from .han.errors import SmgwError
 from .issues import CERTIFICATE_CHANGED
 from .models import GatewayConfig, SmgwConfigEntry
@@ -51,7 +51,7 @@ class CertificateRepairFlow(RepairsFlow):
                 step_id="confirm",
                 description_placeholders={
                     "gateway_id": config.gateway_id,
-                    "old": read_certificate(pem_to_der(config.certificate)).fingerprint,
+                    "old": config.pinned().fingerprint,
                     "new": self._found.fingerprint,
                 },
             )

@@ -32,11 +32,12 @@ class GatewayCertificate:
         return ssl.DER_cert_to_PEM_cert(self.der)
 
 
-def read_certificate(der: bytes) -> GatewayCertificate:
+def read_certificate(der: bytes, known_as: str | None = None) -> GatewayCertificate:
     """Read the certificate a gateway showed.
 
     The subject's common name is the gateway id (observed with PPC; Theben appends
-    `.SMGW`). Raises `NotAGateway` for any other certificate.
+    `.SMGW`), unless the gateway is `known_as` one already. Raises `NotAGateway` for any
+    other certificate.
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
@@ -44,6 +45,8 @@ def read_certificate(der: bytes) -> GatewayCertificate:
         not_after = certificate.not_valid_after_utc
     except (ValueError, x509.InvalidVersion) as err:
         raise NotAGateway("unreadable certificate") from err
+    if known_as:
+        return GatewayCertificate(der=der, gateway_id=known_as, not_after=not_after)
     for name in names:
         if gateway_id := ids.gateway_id(str(name.value)):
             return GatewayCertificate(
