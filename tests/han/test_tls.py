@@ -125,7 +125,7 @@ async def test_look_at_something_else(socket_enabled: None) -> None:
             with pytest.raises(error):
                 await probe.look(server.address, QUICK)
             # one question for the id, without any credentials
-    assert all(b"uthorization" not in request for request in server.received)
+            assert all(b"uthorization" not in request for request in server.received)
 
 
 async def test_port_closed(closed_port: Address) -> None:
