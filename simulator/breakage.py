@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import gzip
 import os
 
+from .clock import Deadline
 from .faults import ActiveFault, FaultSet
 from .http import Request, Response
 
@@ -20,11 +21,15 @@ _ROUTER_PAGE = (
 
 @dataclass(eq=False, slots=True)
 class Line:
-    """One TLS connection; ``number`` counts them from 1."""
+    """One TLS connection; ``number`` counts them from 1.
+
+    ``rest`` is when it has been idle for too long.
+    """
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     number: int = 0
+    rest: Deadline | None = None
 
     @property
     def client_der(self) -> bytes:

@@ -62,7 +62,7 @@ class Door:
         self._count(request)
         house = self._house
         user = house.certificate_users.get(request.client_der)
-        if user and not expired(request.client_der):
+        if user in house.users and not expired(request.client_der):
             if request.connection not in self._known_connections:
                 self._known_connections.add(request.connection)
                 self._logged_in()

@@ -267,8 +267,8 @@ class SimulatedServer(ABC):
             line.abort()
             raise
         finally:
-            await line.close()
             self._lines.discard(line)
+            await line.close()
 
     async def _crowded(self) -> bool:
         """Tell whether a fault forbids a second connection."""
@@ -333,15 +333,18 @@ class SimulatedServer(ABC):
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         return Line(reader, writer, self._opened + 1)
 
+    def _rest(self) -> Deadline:
+        """Return when a connection that does nothing from now on is closed."""
+        fault = self.faults.get("idle_close")
+        idle = float(fault["seconds"]) if fault else self.lifetime.idle
+        return Deadline(self.clock, idle)
+
     async def _next(self, line: Line, end: Deadline) -> Request | None:
         """Wait for a request as long as the connection may live."""
-        idle = self.lifetime.idle
-        if fault := self.faults.get("idle_close"):
-            idle = float(fault["seconds"])
         reading = read_request(line, chunks_pass=self.answers_chunked)
         if self.lifetime.by_clock:
-            return await until(reading, (Deadline(self.clock, idle), end))
-        async with asyncio.timeout(idle):
+            return await until(reading, (line.rest or self._rest(), end))
+        async with asyncio.timeout(self.lifetime.idle):
             return await reading
 
     async def _exchange(self, line: Line, end: Deadline) -> bool:
@@ -364,6 +367,8 @@ class SimulatedServer(ABC):
         )
         authenticated = answer.authenticated and not outcome.foreign
         self._record(request, action, outcome.status, authenticated)
+        # before the client knows: it may set the clock as soon as it has the answer
+        line.rest = self._rest()
         await outcome.send()
         return keep and not outcome.closes
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from simulator.box import BoxGateway
+from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway, SimClock
 from simulator.theben import ThebenGateway
 
+from .box_client import EmhClient, ThebenClient
 from .client import HanClient
 
 NOW = datetime(2026, 5, 12, 8, 7, 0, tzinfo=UTC)
@@ -19,6 +22,10 @@ STAIRS = "1esy0060178981"
 type Start = Callable[..., PpcGateway]
 type Connect = Callable[..., HanClient]
 type StartTheben = Callable[..., ThebenGateway]
+type StartEmh = Callable[..., EmhGateway]
+type StartBox = Callable[..., BoxGateway]
+type AnyClient = ThebenClient | EmhClient
+type Talk = Callable[..., Any]
 
 
 @pytest.fixture
@@ -33,16 +40,48 @@ def start(socket_enabled: None) -> Iterator[Start]:
         yield begin
 
 
+def _starter[G: BoxGateway](kind: type[G], stack: ExitStack) -> Callable[..., G]:
+    def begin(*faults: Any, **options: Any) -> G:
+        options.setdefault("clock", SimClock(NOW))
+        return stack.enter_context(kind(faults=faults, **options))
+
+    return begin
+
+
 @pytest.fixture
 def start_theben(socket_enabled: None) -> Iterator[StartTheben]:
     """Return a function that starts Theben gateways; they end with the test."""
     with ExitStack() as stack:
+        yield _starter(ThebenGateway, stack)
 
-        def begin(*faults: Any, **options: Any) -> ThebenGateway:
-            options.setdefault("clock", SimClock(NOW))
-            return stack.enter_context(ThebenGateway(faults=faults, **options))
 
-        yield begin
+@pytest.fixture
+def start_emh(socket_enabled: None) -> Iterator[StartEmh]:
+    """Return a function that starts EMH gateways; they end with the test."""
+    with ExitStack() as stack:
+        yield _starter(EmhGateway, stack)
+
+
+@pytest.fixture(params=["theben", "emh"])
+def start_box(
+    request: pytest.FixtureRequest, start_theben: StartTheben, start_emh: StartEmh
+) -> StartBox:
+    """Return a function that starts a gateway with JSON, each in turn."""
+    return start_theben if request.param == "theben" else start_emh
+
+
+@pytest.fixture
+def talk() -> Iterator[Talk]:
+    """Return a function that makes the right client for a gateway with JSON."""
+    with ExitStack() as stack:
+
+        def make(gateway: BoxGateway, *account: Any, **more: Any) -> AnyClient:
+            theben = isinstance(gateway, ThebenGateway)
+            client = (ThebenClient if theben else EmhClient)(gateway, *account, **more)
+            stack.callback(client.connection.close)
+            return client
+
+        yield make
 
 
 @pytest.fixture
