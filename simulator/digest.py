@@ -56,7 +56,8 @@ class DigestGuard:
 
     ``announces`` is the algorithm of the challenge, ``checks`` the one that the
     hash must have been made with; ``any_name``: which algorithm the answer
-    names does not matter. ``lenient`` takes quotes where the RFC has none.
+    names does not matter; ``with_query``: the hash covers path and query.
+    ``lenient`` takes quotes where the RFC has none.
     """
 
     realm: str
@@ -64,6 +65,7 @@ class DigestGuard:
     announces: str = "MD5"
     checks: str = "MD5"
     any_name: bool = False
+    with_query: bool = False
     opaque: str = field(default_factory=lambda: secrets.token_hex(16))
     _nonces: dict[str, Nonce] = field(default_factory=dict)
 
@@ -125,7 +127,8 @@ class DigestGuard:
         return self.lenient or not quoted.intersection(_BARE)
 
     def _right(self, values: dict[str, str], request: Request, password: str) -> bool:
-        if values["realm"] != self.realm or values["uri"] != request.path:
+        target = request.target if self.with_query else request.path
+        if values["realm"] != self.realm or values["uri"] != target:
             return False
         expected = response(values, request.method, password, self.checks)
         return hmac.compare_digest(

@@ -45,7 +45,7 @@ class Door:
         self.logins = 0
         self.failed = 0
         self._house = house
-        self._guard = DigestGuard(realm, lenient=True, any_name=True)
+        self._guard = DigestGuard(realm, lenient=True, any_name=True, with_query=True)
         self._wrong = 0
         self._closed_until: datetime | None = None
         self._known_connections: set[int] = set()

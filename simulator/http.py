@@ -53,6 +53,11 @@ class Request:
         return next((value for key, value in self.headers if key == name.lower()), "")
 
     @property
+    def target(self) -> str:
+        """Return path and query as they came."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
     def keep_alive(self) -> bool:
         """Tell whether the client wants to keep the connection."""
         wish = self.header("connection").lower()

@@ -86,7 +86,7 @@ class ThebenGateway(BoxGateway):
             return "m2m"
         try:
             method = json.loads(request.body)["method"]
-        except ValueError, TypeError, KeyError:
+        except ValueError, TypeError, KeyError, RecursionError:
             return None
         return method if isinstance(method, str) else None
 
@@ -141,11 +141,11 @@ class ThebenGateway(BoxGateway):
         self._check_headers(request, body=True)
         try:
             asked = json.loads(request.body)
-        except ValueError:
+        except ValueError, RecursionError:
             raise bad("body") from None
-        if not isinstance(asked, dict) or asked.get("method") not in METHODS:
+        name = asked.get("method") if isinstance(asked, dict) else None
+        if not isinstance(name, str) or name not in METHODS:
             raise bad("method")
-        name = asked["method"]
         if fault := self.faults.get("long_log"):
             self.journal.lengthen(int(fault["entries"]))
         payload = METHODS[name](Call(self, user, self.readout(user), asked))
