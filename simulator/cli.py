@@ -17,7 +17,7 @@ from .box import BoxGateway
 from .clock import BERLIN, SimClock
 from .faults import FaultInfo
 from .scenario import Scenario, load
-from .tls import CURVES
+from .tls import CURVES, Certificate, self_signed
 
 type Gateway = ppc.PpcGateway | BoxGateway
 
@@ -28,12 +28,24 @@ class Vendor:
 
     gateway: type[ppc.PpcGateway | theben.ThebenGateway | emh.EmhGateway]
     scenarios: Mapping[str, Callable[[], Scenario]]
+    user: str
+    curve: str
 
 
 VENDORS = {
-    "ppc": Vendor(ppc.PpcGateway, ppc.SCENARIOS),
-    "theben": Vendor(theben.ThebenGateway, theben.SCENARIOS),
-    "emh": Vendor(emh.EmhGateway, emh.SCENARIOS),
+    "ppc": Vendor(ppc.PpcGateway, ppc.SCENARIOS, "1234567890", "prime256v1"),
+    "theben": Vendor(
+        theben.ThebenGateway,
+        theben.SCENARIOS,
+        theben.ThebenGateway.default_user,
+        theben.ThebenGateway.default_curve,
+    ),
+    "emh": Vendor(
+        emh.EmhGateway,
+        emh.SCENARIOS,
+        emh.EmhGateway.default_user,
+        emh.EmhGateway.default_curve,
+    ),
 }
 
 
@@ -103,6 +115,11 @@ def _gateway(options: argparse.Namespace) -> Gateway:
         "curve": options.curve,
         "max_tls12": options.max_tls12 or None,
     }
+    if options.client_p12 is not None:
+        curve = options.curve or vendor.curve
+        own = self_signed("consumer", curve=curve)
+        _write_p12(options.client_p12, own, options.client_p12_password)
+        given["client_certificates"] = {options.user or vendor.user: own}
     return vendor.gateway(
         host=options.host,
         port=options.port,
@@ -114,6 +131,16 @@ def _gateway(options: argparse.Namespace) -> Gateway:
         expired=options.expired,
         **{key: value for key, value in given.items() if value is not None},
     )
+
+
+def _write_p12(path: Path, own: Certificate, password: str | None) -> None:
+    """Write a key that only its owner may read."""
+    try:
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(own.pkcs12(password.encode() if password else None))
+    except OSError as err:
+        raise ValueError(f"cannot write {path}: {err.strerror}") from err
 
 
 def _moment(text: str) -> datetime:
@@ -169,5 +196,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--curve", choices=tuple(CURVES), help="of the key; default: the maker's")
     add("--expired", action="store_true", help="a certificate past its validity")
     add("--max-tls12", action="store_true", help="no TLS 1.3")
+    add(
+        "--client-p12",
+        type=Path,
+        metavar="FILE",
+        help="write a new client key there that lets the user in without password",
+    )
+    add("--client-p12-password", metavar="TEXT", help="of that file; default: none")
     add("--list-faults", action="store_true")
     return parser

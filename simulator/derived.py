@@ -52,9 +52,11 @@ def days(begin: datetime, end: datetime, hour: int = 0) -> Iterator[datetime]:
 
 def months(begin: datetime, end: datetime) -> Iterator[datetime]:
     """Return the local begins of months after ``begin``, up to ``end``, UTC."""
-    for at in days(begin, end):
-        if at.astimezone(BERLIN).day == 1:
+    at, following = month_back(begin, 0)
+    while at <= end:
+        if at > begin:
             yield at
+        at, following = month_back(following, 0)
 
 
 def month_back(now: datetime, number: int) -> tuple[datetime, datetime]:

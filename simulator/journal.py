@@ -6,6 +6,7 @@ from random import Random
 from threading import Lock
 
 FIRST = 100_000
+KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Journal:
             entry = Entry(self._next, at, level, event, good, maker, message)
             self._next += 1
             self._entries.append(entry)
+            if len(self._entries) > KEPT:
+                del self._entries[: KEPT // 10]
 
     def login(self, at: datetime) -> None:
         """Note a consumer's login."""

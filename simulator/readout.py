@@ -112,9 +112,11 @@ class Readout:
             and (not only or register.obis in only)
         ]
 
-    def newest(self, meter: Meter) -> datetime | None:
-        """Return the target time of the newest reading there is."""
+    def newest(self, meter: Meter, last: datetime | None = None) -> datetime | None:
+        """Return the target time of the newest reading there is, up to ``last``."""
         target = meter.latest_target(self.values_now)
+        if last is not None:
+            target = min(target, floor_time(last, meter.interval))
         for _ in range(_LOOK_BACK):
             if target < self.oldest(meter):
                 return None

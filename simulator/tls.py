@@ -135,6 +135,12 @@ def self_signed(
         builder = builder.add_extension(names, critical=False)
     signer = issuer.load()[1] if issuer else key
     certificate = builder.sign(signer, hashes.SHA256())
+    return _pair(certificate, key)
+
+
+def _pair(
+    certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
+) -> Certificate:
     return Certificate(
         pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
         key_pem=key.private_bytes(
@@ -150,6 +156,7 @@ def server_context(certificate: Certificate, options: TlsOptions) -> ssl.SSLCont
     """Return a server context: TLS 1.2, and 1.3 where the options allow it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     if options.clients:
         admit_any(context)
     if options.max_tls12 or options.curve.startswith("brainpool"):

@@ -45,6 +45,8 @@ def month(view: Readout, meter: Meter, number: int) -> list[dict[str, Any]] | No
     samples: list[Sample] = []
     if kept is None or number < int(kept["months"]):
         shown = registers(view, meter)
+        # what an exchanged meter counted is not in the new one's list
+        begin = max(begin, meter.since)
         for target in view.targets(meter, begin - second, end - second):
             samples += view.samples(meter, shown, target)
     if not samples and "month_404" in view.faults:

@@ -151,7 +151,8 @@ class ThebenGateway(BoxGateway):
         payload = METHODS[name](Call(self, user, self.readout(user), asked))
         return json_response(
             {
-                "elapsed-time": f"{20 + len(request.body) * 3} miliseconds",
+                # the maker's spelling
+                "elapsed-time": f"{20 + len(request.body) * 3} miliseconds",  # codespell:ignore miliseconds
                 "method": name,
                 **payload,
                 "version": self._version(),

@@ -146,7 +146,10 @@ def _samples(
 
 
 def _newest(view: Readout, point: UsagePoint, database: str) -> list[datetime]:
-    _, end = _life(view, point)
+    begin, end = _life(view, point)
+    if database == "origin":
+        newest = view.newest(point.meter, end)
+        return [] if newest is None or newest < begin else [newest]
     back = timedelta(days=62)
     return list(_targets(view, point, database, end - back, end))[-1:]
 

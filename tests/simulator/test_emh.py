@@ -156,6 +156,9 @@ def test_meter_exchange(client: EmhClient, gateway: EmhGateway) -> None:
     assert client.get(f"metering/origin/{STAIRS}/extended").status == 404
     assert client.meters()[0] == "1esy0060199999"
     check(gateway, "1esy0060199999", client.newest("1esy0060199999"))
+    (own,) = client.read("metering/origin/1esy0060199999/0/extended")
+    assert own["timestamp"] == "2026-05-12T10:00:00+02:00"
+    assert client.read("metering/origin/1esy0060199999/1/extended") == []
     name = "01005e318027.taf021esy0060178981.sm"
     assert client.read(f"metering/derived/{name}")["sensor_domains"] == [
         "1esy0060199999"

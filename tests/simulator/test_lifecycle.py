@@ -13,15 +13,25 @@ import time
 
 import pytest
 
+from simulator.box import BoxGateway
+from simulator.emh import EmhGateway
 from simulator.faults import parse_fault
 from simulator.ppc import PpcGateway, SimClock
 from simulator.ppc.faults import PPC_FAULTS
 from simulator.scenario import load
+from simulator.theben import ThebenGateway
 
 from .client import HanClient
-from .conftest import STAIRS, Connect, Start
+from .conftest import NOW, STAIRS, Connect, Start
 
 ROOT = Path(__file__).parents[2]
+HOUR = timedelta(hours=1)
+OTHER: dict[str, type[BoxGateway]] = {"theben": ThebenGateway, "emh": EmhGateway}
+FIRST_PATH = {
+    "ppc": "/cgi-bin/hanservice.cgi",
+    "theben": "/smgw/m2m",
+    "emh": "/json/systeminformations",
+}
 type Program = subprocess.Popen[str]
 
 
@@ -86,6 +96,7 @@ def test_program(socket_enabled: None, program: Program) -> None:
         (("--fault", "slow:speed=1"), "no parameter 'speed'"),
         (("--fault", "slow:seconds"), "expected key=value"),
         (("--clock", "noon"), "noon"),
+        (("--client-p12", "/nowhere/c.p12"), "cannot write /nowhere/c.p12"),
         (("--curve", "secp521r1"), "invalid choice"),
         (("--host", "192.0.2.1"), "cannot listen on 192.0.2.1:0"),
     ],
@@ -252,3 +263,81 @@ def test_parse_fault() -> None:
         {"to": "http://x/", "times": 2},
     )
     assert parse_fault("slow:seconds=0.5")[1] == {"seconds": 0.5}
+
+
+@pytest.mark.parametrize("vendor", ["theben", "emh"])
+def test_other_vendors(socket_enabled: None, vendor: str) -> None:
+    """The same options, the same ready line, a fault table of its own."""
+    arguments = [sys.executable, "-m", "simulator", vendor]
+    with subprocess.Popen(
+        [*arguments, "--port", "0", "--fault", "stale_values", "--user", "me"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert (ready["vendor"], ready["user"]) == (vendor, "me")
+    assert ready["gateway_id"] == OTHER[vendor].default_id
+    done = subprocess.run(
+        [*arguments, "--list-faults"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(done.stdout.splitlines()) == len(OTHER[vendor].fault_table)
+    assert done.stdout.count("\t") == len(OTHER[vendor].fault_table)
+
+
+@pytest.mark.parametrize("vendor", ["ppc", "theben", "emh"])
+def test_client_p12(socket_enabled: None, tmp_path: Path, vendor: str) -> None:
+    """The program makes a client key that lets the user in."""
+    path = tmp_path / "consumer.p12"
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "simulator", vendor, "--port", "0"),
+            *("--client-p12", str(path), "--client-p12-password", "geheim"),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        subprocess.run(
+            [
+                *("curl", "--silent", "--insecure", "--cert", f"{path}:geheim"),
+                *("--cert-type", "P12", "--header", "Content-Type: application/json"),
+                ready["url"] + FIRST_PATH[vendor],
+            ],
+            capture_output=True,
+            check=True,
+            timeout=20,
+        )
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=10)
+    assert "authenticated=yes" in log
+    assert "status=401" not in log
+    assert "geheim" not in log
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("vendor", ["theben", "emh"])
+def test_other_vendors_stop(socket_enabled: None, vendor: str) -> None:
+    """No thread is left; a start again, an anchor, a scenario file."""
+    before = threading.active_count()
+    scenario = load(ROOT / "simulator/scenarios/household.json")
+    clock = SimClock(NOW)
+    gateway = OTHER[vendor](scenario=scenario, clock=clock, anchor=NOW)
+    gateway.start()
+    gateway.stop()
+    gateway.start()
+    gateway.stop()
+    assert threading.active_count() == before
+    value = gateway.true_register("1emh0012345678", "1-0:1.8.0", NOW - HOUR * 7 / 60)
+    assert str(value) == "12345.6780"

@@ -192,7 +192,8 @@ def test_envelope(client: ThebenClient) -> None:
     """Elapsed time in the maker's spelling, method, payload, version."""
     answer = client.call("smgw-info").json
     assert list(answer) == ["elapsed-time", "method", "smgw-info", "version"]
-    assert answer["elapsed-time"].endswith(" miliseconds")
+    spelling = " miliseconds"  # codespell:ignore miliseconds
+    assert answer["elapsed-time"].endswith(spelling)
     assert answer["method"] == "smgw-info"
     assert answer["version"] == "1.3.0"
 
