@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from custom_components.smgw.han.dlms import scaled
+from custom_components.smgw.han.trust import Unusable
 from custom_components.smgw.han.units import Unit
 
 
@@ -33,20 +34,22 @@ def test_scaled(
 
 
 @pytest.mark.parametrize(
-    ("raw", "scaler", "unit"),
+    ("raw", "scaler", "unit", "reason"),
     [
-        ("", "-1", "30"),
-        ("1e9999", "-1", "30"),
-        ("1.5", "-1", "30"),
-        ("NaN", "-1", "30"),
-        ("9" * 19, "-1", "30"),
-        ("1", "", "30"),
-        ("1", "99", "30"),
-        ("1", "-1", ""),
-        ("1", "-1", "26"),
-        ("１", "-1", "30"),
+        ("", "-1", "30", "no_value"),
+        ("1e9999", "-1", "30", "no_value"),
+        ("1.5", "-1", "30", "no_value"),
+        ("NaN", "-1", "30", "no_value"),
+        ("9" * 19, "-1", "30", "no_value"),
+        ("1", "", "30", "no_value"),
+        ("1", "99", "30", "no_value"),
+        ("１", "-1", "30", "no_value"),
+        ("1", "-1", "", "unknown_unit"),
+        ("1", "-1", "26", "unknown_unit"),
+        ("", "", "Furlong", "unknown_unit"),
     ],
 )
-def test_not_a_value(raw: str, scaler: str, unit: str) -> None:
+def test_not_a_value(raw: str, scaler: str, unit: str, reason: str) -> None:
     """Anything else than integers and a known unit is no value."""
-    assert scaled(raw, scaler, unit) is None
+    with pytest.raises(Unusable, match=reason):
+        scaled(raw, scaler, unit)

@@ -27,6 +27,15 @@ from custom_components.smgw.han.status import Quality, quality
         # the meter's half is the maker's own
         ("a000000000000000", Quality.GOOD),
         ("a0000000ffbfffff", Quality.FATAL),
+        # the gateway's half is the maker's own, the meter's is not
+        ("0000000020003800", Quality.GOOD),
+        ("0000000020004000", Quality.FATAL),
+        # fourteen digits: the gateway's half lacks its last two
+        ("a0000020003800", Quality.GOOD),
+        ("a0400020003800", Quality.UNUSABLE),
+        ("a0000020004000", Quality.FATAL),
+        # whatever the rest is
+        ("a0000000zzzzzzzz", Quality.GOOD),
     ],
 )
 def test_quality(word: str, expected: Quality) -> None:
@@ -34,10 +43,20 @@ def test_quality(word: str, expected: Quality) -> None:
     assert quality(word) is expected
 
 
-@pytest.mark.parametrize("word", ["", "0", "zzzzzzzz", "00000000", "00000000200038"])
+@pytest.mark.parametrize(
+    "word", ["", "0", "zzzzzzzz", "00000000", "00000010229100", "a00000002000380000"]
+)
 def test_no_status_word(word: str) -> None:
     """Without the identification bits a word says nothing."""
     assert quality(word) is None
+
+
+def test_the_worst_counts() -> None:
+    """Of several words that say something; the others are silent."""
+    assert quality("a0000000", "", "a0080000") is Quality.WARNING
+    assert quality("a0800000", "a0000000") is Quality.FATAL
+    assert quality("", "x") is None
+    assert quality() is None
 
 
 def test_usable() -> None:

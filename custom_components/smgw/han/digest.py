@@ -3,6 +3,7 @@
 Some firmware asks for SHA-256 and verifies MD5 (observed with Theben 3.80 to 3.87).
 """
 
+from collections.abc import Mapping
 from typing import Self, override
 
 import aiohttp
@@ -12,17 +13,17 @@ from .model import Credentials
 
 
 class Digest(aiohttp.DigestAuthMiddleware):
-    """Answers challenges; `forced` overrides the announced algorithm."""
+    """Answers challenges; `instead` maps an announced algorithm to the one to use."""
 
-    def __init__(self, user: str, password: str, forced: str | None) -> None:
+    def __init__(self, user: str, password: str, instead: Mapping[str, str]) -> None:
         """Take the account. State lives as long as this object: one session."""
         super().__init__(user, password)
-        self._forced = forced
+        self._instead = instead
         self.announced: str | None = None
         """The algorithm of the last challenge; None before one, MD5 if it names none."""
 
     @classmethod
-    def of(cls, credentials: Credentials, forced: str | None = None) -> Self:
+    def of(cls, credentials: Credentials, instead: Mapping[str, str]) -> Self:
         """Return the Digest layer of an account.
 
         Raises `InvalidUser` for a name that Digest cannot carry (RFC 7616), and
@@ -31,7 +32,7 @@ class Digest(aiohttp.DigestAuthMiddleware):
         if ":" in credentials.user or not credentials.user.isprintable():
             raise InvalidUser("a character that cannot be sent")
         try:
-            return cls(credentials.user, credentials.password, forced)
+            return cls(credentials.user, credentials.password, instead)
         except UnicodeEncodeError:
             # Not `from err`: it holds the password.
             raise WrongPassword("half a character") from None
@@ -41,6 +42,6 @@ class Digest(aiohttp.DigestAuthMiddleware):
         again = super()._authenticate(response)
         if again:
             self.announced = self._challenge.get("algorithm", "MD5").upper()
-            if self._forced is not None:
-                self._challenge["algorithm"] = self._forced
+            if (used := self._instead.get(self.announced)) is not None:
+                self._challenge["algorithm"] = used
         return again

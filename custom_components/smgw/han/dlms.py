@@ -8,6 +8,7 @@ counts in the same unit.
 from decimal import Decimal
 import re
 
+from .trust import Unusable
 from .units import Unit
 
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
@@ -28,11 +29,13 @@ _CODES: dict[int, tuple[Unit, int]] = {
 }
 
 
-def scaled(raw: str, scaler: str, unit: str) -> tuple[Decimal, Unit] | None:
-    """Return value and unit; None if any of the three is not what it should be."""
-    if not all(_INTEGER.fullmatch(text) for text in (raw, scaler, unit)):
-        return None
-    if abs(int(scaler)) > 9 or (known := _CODES.get(int(unit))) is None:
-        return None
+def scaled(raw: str, scaler: str, unit: str) -> tuple[Decimal, Unit]:
+    """Return value and unit. Raises `Unusable` with the reason."""
+    if not _INTEGER.fullmatch(unit) or (known := _CODES.get(int(unit))) is None:
+        raise Unusable("unknown_unit")
+    if not all(_INTEGER.fullmatch(text) for text in (raw, scaler)):
+        raise Unusable("no_value")
+    if abs(int(scaler)) > 9:
+        raise Unusable("no_value")
     name, shift = known
     return Decimal(raw).scaleb(int(scaler) + shift), name

@@ -54,8 +54,6 @@ def _reading(container: jsonpage.Record, item: object, meter_id: str) -> Reading
         jsonpage.text(item, "scaler"),
         jsonpage.text(item, "unit"),
     )
-    if value is None:
-        raise Unusable("no_value")
     signature = jsonpage.text(item, "signature")
     return Reading(
         register=Register(meter_id=meter_id, obis=obis, unit=value[1], name=""),

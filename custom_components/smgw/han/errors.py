@@ -124,6 +124,18 @@ class WrongGateway(SmgwError):
     key = "wrong_gateway"
 
 
+class HostRefused(SmgwError):
+    """A gateway refuses every request under the address we use for it."""
+
+    key = "host_refused"
+
+
+class OldInterface(SmgwError):
+    """A gateway whose firmware has only an interface from before the present one."""
+
+    key = "old_interface"
+
+
 # Login.
 
 
@@ -211,6 +223,12 @@ class NoMeterAssigned(SmgwError):
     """Login works, but the operator assigned no meter to this account."""
 
     key = "no_meter"
+
+
+class ContractsEnded(SmgwError):
+    """Login works, but every contract of this account has ended."""
+
+    key = "contracts_ended"
 
 
 class NoData(SmgwError):

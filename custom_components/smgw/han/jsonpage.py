@@ -20,8 +20,9 @@ def load(body: bytes) -> Any:
     """Return what an answer holds. Raises `PageUnreadable` if it is no JSON."""
     try:
         return json.loads(body)
-    except (ValueError, RecursionError) as err:
-        raise PageUnreadable("not JSON") from err
+    except ValueError, RecursionError:
+        # Not `from err`: it holds the answer.
+        raise PageUnreadable("not JSON") from None
 
 
 async def load_aside(body: bytes) -> Any:
@@ -54,9 +55,14 @@ def records(value: Any, *keys: str) -> list[Record]:
 
 
 def text(value: Any, key: str) -> str:
-    """Return a scalar as text, empty if it is missing or no scalar."""
+    """Return a scalar as text, empty if it is missing or no scalar.
+
+    Halves of characters, which JSON can hold and nothing can store, become `?`.
+    """
     found = value.get(key) if isinstance(value, dict) else None
-    return str(found) if isinstance(found, (str, int)) else ""
+    if not isinstance(found, (str, int)):
+        return ""
+    return str(found).encode("utf-8", "replace").decode()
 
 
 def moment(value: str) -> datetime | None:

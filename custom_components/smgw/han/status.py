@@ -41,15 +41,20 @@ _MANIPULATED = 0x400
 _METER_FATAL = 0x20000
 
 
-def quality(word: str) -> Quality | None:
-    """Return the quality a combined status word says; None if it is no such word.
+def quality(*words: str) -> Quality | None:
+    """Return the worst quality that status words say; None if none is such a word.
 
     A half without its identification bits is the maker's own and says nothing here.
     """
+    said = [found for word in words if (found := _quality(word)) is not None]
+    return max(said, default=None)
+
+
+def _quality(word: str) -> Quality | None:
     gateway, meter = _halves(word)
-    if gateway is None:
+    if gateway is None and meter is None:
         return None
-    meter = meter or 0
+    gateway, meter = gateway or 0, meter or 0
     if gateway & _GATEWAY_FATAL or meter & _METER_FATAL:
         return Quality.FATAL
     if gateway & (_CLOCK_INVALID | _VALUE_INVALID) or meter & (_MAGNET | _MANIPULATED):
@@ -62,10 +67,17 @@ def quality(word: str) -> Quality | None:
 
 
 def _halves(word: str) -> tuple[int | None, int | None]:
-    """Return gateway and meter half with their bits in order, None if not identified."""
+    """Return gateway and meter half with their bits in order, None if not identified.
+
+    8 digits are a gateway's half alone; 14 lack the last two of it, which have no
+    meaning (one observed word, so the place is a guess).
+    """
     word = word.strip()
-    gateway = _ordered(word[:8])
-    meter = _ordered(word[8:16]) if len(word) == 16 else None
+    if len(word) == 14:
+        word = f"{word[:6]}00{word[6:]}"
+    if len(word) not in (8, 16):
+        return None, None
+    gateway, meter = _ordered(word[:8]), _ordered(word[8:])
     if gateway is not None and gateway & _IDENTIFIED != _IDENTIFIED:
         gateway = None
     if meter is not None and not meter & _METER_IDENTIFIED:

@@ -9,42 +9,37 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 import json
-import logging
 import re
 from typing import Any
 
-from . import ids, jsonpage, theben_pages as pages
+from yarl import URL
+
+from . import ids, jsonpage, theben_pages as pages, theben_points as plan
 from .errors import (
-    AnswerTimeout,
-    ConnectionCut,
-    LoginDropped,
+    ContractsEnded,
     NoMeterAssigned,
+    NotAGateway,
+    OldInterface,
     PageUnreadable,
-    SessionExpired,
-    SmgwLoginError,
     WrongGateway,
-    WrongPassword,
 )
 from .failures import unexpected_status
+from .jsonsession import BadRequest, JsonSession, NotThere, challenge_of, with_login
 from .model import Credentials, Gateway, Meter, Reading, Skipped, Snapshot
-from .theben_pages import UsagePoint
-from .transport import Answer, Connection, Transport
+from .theben_pages import RegisterKey, UsagePoint
+from .transport import Transport
 from .trust import Trust
-
-_LOGGER = logging.getLogger(__name__)
 
 ROOT = "/smgw/m2m"
 
 # A path with the user's id and nothing else: no redirect leads our login elsewhere.
-_LOCATION = re.compile(r"/smgw/m2m/[A-Za-z0-9._-]{1,80}/json")
+_LOCATION = re.compile(r"/smgw/m2m/[A-Za-z0-9._-]{1,80}/(json|getdata)")
 # Exactly this: a charset behind it draws HTTP 400 (observed).
-_JSON = {"Content-Type": "application/json"}
+_HEADERS = {"Content-Type": "application/json"}
 # Contracts change rarely, and years of billing periods make their list long (observed).
 _CONTRACTS_LAST = timedelta(days=1)
-
-_MD5 = "MD5"
-_ANNOUNCED = "announced"
-_FORCED = {_MD5: _MD5, _ANNOUNCED: None}
+# How soon they are asked for anew where something seems to have changed.
+_CONTRACTS_REST = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -52,17 +47,50 @@ class _Account:
     """What is known of a consumer account."""
 
     path: str = ""
+    firmware: str | None = None
     points: dict[str, UsagePoint] = field(default_factory=dict)
     asked: datetime | None = None
     """When the usage points were read."""
+    due: datetime | None = None
+    """When they are to be read again."""
+    answered: set[str] = field(default_factory=set)
+    """Usage points that have let themselves be read."""
+    barren: set[str] = field(default_factory=set)
+    """Usage points that had no reading when last asked."""
+    strangers: set[str] = field(default_factory=set)
+    """Owners of readings that are no meters of their usage point."""
     trust: Trust = field(default_factory=Trust)
+
+    def forget_points(self) -> None:
+        """Let everything about usage points be asked for anew."""
+        self.asked = self.due = None
+
+
+class _Outdated(Exception):
+    """What is known of the usage points does not fit what they deliver."""
+
+
+@dataclass(slots=True)
+class _Harvest:
+    """What one poll found."""
+
+    readings: dict[RegisterKey, Reading] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def add(self, reading: Reading) -> None:
+        """Keep the newest; of equally new ones that of the usage point asked first."""
+        key = reading.register.meter_id, str(reading.register.obis)
+        known = self.readings.get(key)
+        if known is None or reading.capture_time > known.capture_time:
+            self.readings[key] = reading
 
 
 class ThebenDriver:
     """Reads one CONEXA; see `driver.Driver`.
 
-    `memory["digest"]` keeps which algorithm worked: some firmware announces SHA-256
-    and verifies MD5, and drops the connection instead of answering 401.
+    `memory["digest"]` is `jsonsession`'s. Contracts are asked for once a day, and when
+    something does not fit: a meter was exchanged, the firmware is another one, a
+    meter reading leaps (the scaler may have changed).
     """
 
     def __init__(
@@ -79,190 +107,235 @@ class ThebenDriver:
 
     async def check(self) -> None:
         """See that the interface asks for Digest. Raises `NotAGateway` if it does not."""
-        async with self._transport.queue, self._transport.connect(None) as connection:
-            answer = await connection.request("GET", ROOT, headers=_JSON)
-        challenge = answer.headers.get("WWW-Authenticate", "")
-        if answer.status != 401 or not challenge.lower().startswith("digest"):
-            raise unexpected_status(answer.status)
+        await challenge_of(self._transport, ROOT, _HEADERS)
 
     async def read_latest(self, credentials: Credentials) -> Snapshot:
         """Log in and read the newest value of every register.
 
-        At most two attempts at a first login whose challenge announces another
-        algorithm than MD5; once one has worked, exactly one.
+        A challenge, `smgw-info`, and one request for each usage point that is needed.
+        The first time, and once a day, also one for the list of usage points and one
+        for each of them.
         """
-        async with self._transport.queue:
-            if (proven := self._memory.get("digest")) is not None:
-                return await self._read(credentials, _FORCED.get(proven), proven=True)
-            try:
-                snapshot = await self._read(credentials, None)
-            except SmgwLoginError as err:
-                if err.announced in (None, _MD5):
-                    raise
-                _LOGGER.debug("Trying MD5 although %s is announced", err.announced)
-                snapshot = await self._read(credentials, _MD5)
-                self._memory["digest"] = _MD5
-            else:
-                self._memory["digest"] = _ANNOUNCED
-            return snapshot
-
-    async def _read(
-        self, credentials: Credentials, algorithm: str | None, *, proven: bool = False
-    ) -> Snapshot:
         account = self._accounts.setdefault(credentials.user, _Account())
-        async with self._transport.connect(
-            credentials, algorithm=algorithm
-        ) as connection:
-            session = _Session(connection, proven)
-            try:
-                return await self._read_account(session, account)
-            except _PathGone:
-                # A new contract or an exchanged meter: everything is asked for anew.
-                account = _Account(trust=account.trust)
-                self._accounts[credentials.user] = account
-                return await self._read_account(session, account)
+        return await with_login(
+            self._transport,
+            self._memory,
+            credentials,
+            lambda session: self._read(session, account),
+            _HEADERS,
+        )
 
-    async def _read_account(self, session: _Session, account: _Account) -> Snapshot:
-        if not account.path:
-            account.path = await session.log_in()
-        info = await session.call(account.path, "smgw-info")
-        gateway = self._gateway(info)
-        await self._refresh_points(session, account)
-        found: list[Reading] = []
-        skipped: list[Skipped] = []
-        for point in account.points.values():
-            answer = await session.call(
-                account.path,
-                "readings",
-                {
-                    "usage-point-id": point.id,
-                    "database": pages.ORIGIN,
-                    "last-reading": True,
-                },
-            )
-            good, bad = pages.readings(answer, point)
-            found += good
-            skipped += bad
-        meters = self._meters(account, found, skipped)
-        return Snapshot.of(gateway, meters, skipped, session.requests)
+    async def _read(self, session: JsonSession, account: _Account) -> Snapshot:
+        info = await self._identify(session, account)
+        now = self._now()
+        fresh = account.due is None or now >= account.due
+        if fresh:
+            await self._find_points(session, account)
+        try:
+            harvest = await self._harvest(session, account, trusting=fresh)
+        except _Outdated:
+            await self._find_points(session, account)
+            harvest = await self._harvest(session, account, trusting=True)
+        meters = self._meters(account, harvest)
+        gateway = self._gateway(info, account, harvest)
+        return Snapshot.of(gateway, meters, harvest.skipped, session.requests)
 
-    def _gateway(self, info: object) -> Gateway:
-        """Return the gateway. Raises `WrongGateway` if another one answers."""
+    async def _identify(self, session: JsonSession, account: _Account) -> object:
+        """Return `smgw-info`. Raises `WrongGateway` if another one answers."""
+        info = await self._info(session, account)
         told = jsonpage.part(info, "smgw-info")
         gateway_id = ids.gateway_id(jsonpage.text(told, "smgw-id"))
+        if gateway_id is None:
+            raise PageUnreadable("no gateway id")
         if gateway_id != self._transport.gateway_id:
             raise WrongGateway("another gateway id")
-        firmware = jsonpage.part(told, "firmware-info")
+        firmware = jsonpage.text(jsonpage.part(told, "firmware-info"), "version")
+        if (firmware or None) != account.firmware:
+            account.forget_points()
+        account.firmware = firmware or None
+        return info
+
+    async def _info(self, session: JsonSession, account: _Account) -> object:
+        if account.path:
+            try:
+                return await _call(session, account, "smgw-info")
+            except NotThere:
+                # The user has another id now; so it may be with the contracts.
+                account.forget_points()
+        account.path = await self._bootstrap(session)
+        return await _call(session, account, "smgw-info")
+
+    async def _bootstrap(self, session: JsonSession) -> str:
+        """Return the account's path, which the gateway redirects to after the login.
+
+        Raises `OldInterface` and `NotAGateway` for redirects to anything else.
+        """
+        answer = await session.ask("GET", ROOT)
+        if answer.status not in (302, 307):
+            raise unexpected_status(answer.status)
+        home = self._transport.address.url()
+        try:
+            target = home.join(URL(answer.headers.get("Location", "")))
+        except ValueError:
+            raise NotAGateway("redirect to nowhere") from None
+        # Some write the whole address (transparency software): it must be ours.
+        match = _LOCATION.fullmatch(target.raw_path_qs)
+        if match is None or target.origin() != home.origin() or target.user:
+            raise NotAGateway("redirect to elsewhere")
+        if match[1] != "json":
+            raise OldInterface("XML interface")
+        return target.raw_path_qs
+
+    async def _find_points(self, session: JsonSession, account: _Account) -> None:
+        """Ask for the usage points, and for what each of them delivers."""
+        account.forget_points()
+        points = pages.usage_points(await _call(session, account, "user-info"))
+        if not points:
+            raise NoMeterAssigned("no usage point")
+        live = [point for point in points.values() if point.live]
+        if not live:
+            raise ContractsEnded("only archived usage points")
+        known: dict[str, UsagePoint] = {}
+        whole = True
+        for point in live:
+            try:
+                answer = await _call(session, account, "usage-point-info", point.id)
+            except BadRequest:
+                whole = False
+                continue
+            known[point.id] = replace(point, channels=pages.channels(answer))
+        if not known:
+            raise PageUnreadable("no usage point tells its registers")
+        account.points = known
+        account.answered &= known.keys()
+        account.barren &= known.keys()
+        account.asked = self._now()
+        account.due = account.asked + (_CONTRACTS_LAST if whole else _CONTRACTS_REST)
+
+    async def _harvest(
+        self, session: JsonSession, account: _Account, *, trusting: bool
+    ) -> _Harvest:
+        """Read as many usage points as it takes to have every register.
+
+        Raises `_Outdated`, unless `trusting` what is known of them.
+        """
+        now = self._now()
+        harvest = _Harvest()
+        for point in plan.ordered(account.points.values(), account.barren):
+            if not plan.is_needed(point, harvest.readings, now):
+                continue
+            found = await self._read_point(session, account, point, harvest)
+            if not trusting and _doubtful(account, point, found):
+                raise _Outdated
+            if found is None:
+                account.answered.discard(point.id)
+            for reading in found or ():
+                if _belongs(reading, point):
+                    harvest.add(reading)
+                    continue
+                account.strangers.add(reading.register.meter_id)
+                where = f"{reading.register.meter_id} {reading.register.obis}"
+                harvest.skipped.append(Skipped(where=where, reason="other_meter"))
+        rested = account.asked is None or now - account.asked >= _CONTRACTS_REST
+        stale = not any(plan.is_fresh(r, now) for r in harvest.readings.values())
+        if not trusting and stale and rested:
+            # The contracts may have ended, or others begun.
+            raise _Outdated
+        return harvest
+
+    async def _read_point(
+        self,
+        session: JsonSession,
+        account: _Account,
+        point: UsagePoint,
+        harvest: _Harvest,
+    ) -> list[Reading] | None:
+        """Return the newest readings of a usage point; None if it cannot be read."""
+        try:
+            answer = await _call(
+                session,
+                account,
+                "readings",
+                point.id,
+                {"database": pages.ORIGIN, "last-reading": True},
+            )
+        except BadRequest:
+            # Those that are not kept (TAF 9, 10, 14) need not be readable (handbook).
+            account.barren.add(point.id)
+            harvest.skipped.append(Skipped(where=point.id[:40], reason="not_readable"))
+            return None
+        found, bad = pages.readings(answer, point)
+        harvest.skipped += bad
+        if found:
+            account.answered.add(point.id)
+            account.barren.discard(point.id)
+        else:
+            account.barren.add(point.id)
+        return found
+
+    def _gateway(self, info: object, account: _Account, harvest: _Harvest) -> Gateway:
+        captured = (reading.capture_time for reading in harvest.readings.values())
         return Gateway(
-            gateway_id=gateway_id,
-            firmware=jsonpage.text(firmware, "version") or None,
-            clock=pages.clock(info, self._now()),
+            gateway_id=self._transport.gateway_id,
+            firmware=account.firmware,
+            clock=pages.clock(info, self._now(), max(captured, default=None)),
             last_sync=None,
         )
 
-    async def _refresh_points(self, session: _Session, account: _Account) -> None:
-        """Ask for the usage points once a day, and for what each delivers."""
-        now = self._now()
-        if account.asked is not None and now - account.asked < _CONTRACTS_LAST:
-            return
-        points = pages.usage_points(await session.call(account.path, "user-info"))
-        live = {point.id: point for point in points.values() if point.live}
-        if not live:
-            raise NoMeterAssigned("no running usage point")
-        for point in live.values():
-            answer = await session.call(
-                account.path, "usage-point-info", {"usage-point-id": point.id}
-            )
-            live[point.id] = replace(point, channels=pages.channels(answer))
-        account.points = live
-        account.asked = now
-
-    def _meters(
-        self, account: _Account, found: list[Reading], skipped: list[Skipped]
-    ) -> list[Meter]:
+    def _meters(self, account: _Account, harvest: _Harvest) -> list[Meter]:
         """Return the meters of all usage points, several of which may share one."""
         by_meter: dict[str, list[Reading]] = {
             meter_id: []
             for point in account.points.values()
             for meter_id in point.meters
         }
-        for reading in found:
+        for reading in harvest.readings.values():
             by_meter.setdefault(reading.register.meter_id, []).append(reading)
         account.trust.keep_only(by_meter)
         return [
             Meter.of(
                 f"{meter_id.lower()}.sm",
                 meter_id,
-                account.trust.choose(meter_id, readings, self._now(), skipped),
+                account.trust.choose(meter_id, found, self._now(), harvest.skipped),
             )
-            for meter_id, readings in by_meter.items()
+            for meter_id, found in by_meter.items()
         ]
 
 
-class _PathGone(Exception):
-    """The gateway no longer knows a path or usage point it gave us."""
+def _belongs(reading: Reading, point: UsagePoint) -> bool:
+    return not point.meters or reading.register.meter_id in point.meters
 
 
-class _Session:
-    """One login: calls over one connection."""
+def _doubtful(
+    account: _Account, point: UsagePoint, found: list[Reading] | None
+) -> bool:
+    """Say whether what came shows that a usage point is not what it was."""
+    if found is None:
+        # One that was never readable is just that; else it is gone.
+        return point.id in account.answered
+    for reading in found:
+        owner = reading.register.meter_id
+        if not _belongs(reading, point) and owner not in account.strangers:
+            return True
+        before = account.trust.known(owner).get(str(reading.register.obis))
+        if plan.leaps(before, reading):
+            return True
+    return False
 
-    def __init__(self, connection: Connection, proven: bool) -> None:
-        self._connection = connection
-        self._proven = proven
-        self._logged_in = False
 
-    @property
-    def requests(self) -> int:
-        """Return how many requests were sent so far."""
-        return self._connection.requests
-
-    async def log_in(self) -> str:
-        """Return the account's path, which the gateway redirects to after the login."""
-        answer = await self._ask("GET", ROOT, None)
-        if answer.status not in (302, 307):
-            raise unexpected_status(answer.status)
-        location = answer.headers.get("Location", "")
-        if not _LOCATION.fullmatch(location):
-            raise PageUnreadable("redirect to an unknown place")
-        return location
-
-    async def call(
-        self, path: str, method: str, parameters: Mapping[str, Any] | None = None
-    ) -> object:
-        """Call a method of the interface and return its answer."""
-        body = json.dumps({"method": method, **(parameters or {})}).encode()
-        answer = await self._ask("POST", path, body)
-        if answer.status == 404 and path != ROOT:
-            raise _PathGone
-        if answer.status != 200:
-            raise unexpected_status(answer.status)
-        loaded = jsonpage.record(await jsonpage.load_aside(answer.body))
-        if jsonpage.text(loaded, "method") not in ("", method):
-            raise PageUnreadable("answer to another method")
-        return loaded
-
-    async def _ask(self, verb: str, path: str, body: bytes | None) -> Answer:
-        """Send a request; the first answer tells whether the login was accepted."""
-        try:
-            answer = await self._connection.request(
-                verb, path, content=body, headers=_JSON
-            )
-        except (ConnectionCut, AnswerTimeout) as err:
-            if self._connection.announced and not (self._logged_in or self._proven):
-                # Instead of a 401, wrong credentials get no answer at all (observed).
-                raise self._refused(LoginDropped, err.key) from err
-            raise
-        if answer.status == 401 and self._logged_in:
-            raise SessionExpired("401")
-        if answer.status == 401:
-            raise self._refused(WrongPassword, "401")
-        if answer.status == 200 and not answer.body and not self._logged_in:
-            raise self._refused(LoginDropped, "empty answer")
-        self._logged_in = True
-        return answer
-
-    def _refused(self, kind: type[SmgwLoginError], detail: str) -> SmgwLoginError:
-        """Return a refusal that remembers which algorithm was asked for."""
-        error = kind(detail)
-        error.announced = self._connection.announced
-        return error
+async def _call(
+    session: JsonSession,
+    account: _Account,
+    method: str,
+    usage_point: str | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> object:
+    """Call a method of the interface and return its answer."""
+    asked: dict[str, Any] = {"method": method}
+    if usage_point is not None:
+        asked["usage-point-id"] = usage_point
+    body = json.dumps(asked | dict(more or {})).encode()
+    answer = jsonpage.record(await session.load("POST", account.path, body))
+    if jsonpage.text(answer, "method") not in ("", method):
+        raise PageUnreadable("answer to another method")
+    return answer

@@ -18,8 +18,16 @@ from .trust import Unusable
 ORIGIN = "origin"
 """The list of original readings of the meters."""
 
+_LONGEST_NAME = 100
 # The gateway's clock stands without zone; a running clock is no further off than this.
 _CLOCK_TOLERANCE = timedelta(minutes=20)
+_SECONDS_APART = timedelta(minutes=1)
+
+
+type RegisterKey = tuple[str | None, str]
+"""Meter id and OBIS code; without a meter where the gateway does not tell it."""
+type Scale = tuple[str, str]
+"""Scaler and unit code, as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +40,24 @@ class UsagePoint:
     state: str
     """`ready`, `running` or `archive`."""
     meters: tuple[str, ...]
-    channels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Of the original list: OBIS code to (scaler, unit code)."""
+    channels: Mapping[RegisterKey, Scale] = field(default_factory=dict)
+    """What its original list holds."""
 
     @property
     def live(self) -> bool:
-        """Say whether it still gets readings; some gateways call an active one ready."""
-        return self.state in ("running", "ready")
+        """Say whether it may get readings; some gateways call an active one ready."""
+        return self.state != "archive"
+
+    @property
+    def only_meter(self) -> str | None:
+        """Return the meter if there is just one."""
+        return self.meters[0] if len(self.meters) == 1 else None
+
+    def scale(self, meter_id: str, code: str) -> Scale | None:
+        """Return scaler and unit of a register; None if the gateway told none."""
+        found = self.channels.get((meter_id, code))
+        # Without a meter beside the code it is the same for all meters.
+        return found or self.channels.get((None, code))
 
 
 def usage_points(answer: object) -> dict[str, UsagePoint]:
@@ -48,9 +67,9 @@ def usage_points(answer: object) -> dict[str, UsagePoint]:
     for item in jsonpage.records(info, "usage-points"):
         point = UsagePoint(
             id=jsonpage.text(item, "usage-point-id"),
-            name=jsonpage.text(item, "usage-point-name"),
-            taf=jsonpage.text(item, "taf-number"),
-            state=jsonpage.text(item, "taf-state"),
+            name=jsonpage.text(item, "usage-point-name")[:_LONGEST_NAME],
+            taf=jsonpage.text(item, "taf-number").strip(),
+            state=jsonpage.text(item, "taf-state").strip().lower(),
             meters=tuple(
                 meter
                 for entry in jsonpage.records(item, "meter")
@@ -62,11 +81,14 @@ def usage_points(answer: object) -> dict[str, UsagePoint]:
     return found
 
 
-def channels(answer: object) -> dict[str, tuple[str, str]]:
+def channels(answer: object) -> dict[RegisterKey, Scale]:
     """Return scaler and unit of each original register, of `usage-point-info`."""
     info = jsonpage.part(answer, "usage-point-info")
     return {
-        str(obis): (jsonpage.text(item, "scaler"), jsonpage.text(item, "unit"))
+        (_suffix(item), str(obis)): (
+            jsonpage.text(item, "scaler"),
+            jsonpage.text(item, "unit"),
+        )
         for database in jsonpage.records(info, "databases")
         if jsonpage.text(database, "database") == ORIGIN
         for item in jsonpage.records(database, "channels")
@@ -78,7 +100,11 @@ def readings(answer: object, point: UsagePoint) -> tuple[list[Reading], list[Ski
     """Return the valid readings of an answer to `readings`, and what was left out."""
     found: list[Reading] = []
     skipped: list[Skipped] = []
-    for channel in jsonpage.records(jsonpage.part(answer, "readings"), "channels"):
+    told = jsonpage.part(answer, "readings")
+    if jsonpage.text(told, "incomplete").lower() == "true":
+        # What came is right; what did not come is missed by the register's age.
+        skipped.append(Skipped(where=point.id[:40], reason="incomplete"))
+    for channel in jsonpage.records(told, "channels"):
         for item in jsonpage.records(channel, "readings"):
             try:
                 found.append(_reading(channel, item, point))
@@ -88,20 +114,36 @@ def readings(answer: object, point: UsagePoint) -> tuple[list[Reading], list[Ski
     return found, skipped
 
 
-def clock(answer: object, now: datetime) -> datetime | None:
+def clock(answer: object, now: datetime, newest: datetime | None) -> datetime | None:
     """Return the gateway's clock, of `smgw-info`; None if it cannot be decided.
 
-    It is shown without zone, and the document does not say which: it is UTC or
-    German wall time, whichever a running clock would show now.
+    It is shown without zone, and the document does not say which: it is UTC or German
+    wall time. A running clock is a little ahead of the newest capture time (which has
+    its zone), never behind it, and shows about `now`.
     """
     shown = jsonpage.text(jsonpage.part(answer, "smgw-info"), "smgw-time")
     try:
         wall = datetime.fromisoformat(shown).replace(tzinfo=None)
-        moments = [wall.replace(tzinfo=zone).astimezone(UTC) for zone in (UTC, BERLIN)]
+        moments = {
+            wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+            for zone in (UTC, BERLIN)
+            for fold in (0, 1)
+        }
     except ValueError, OverflowError:
         return None
-    best = min(moments, key=lambda moment: abs(moment - now))
-    return best if abs(best - now) <= _CLOCK_TOLERANCE else None
+    if newest is not None:
+        moments = {moment for moment in moments if moment >= newest - _SECONDS_APART}
+    near = {moment for moment in moments if abs(moment - now) <= _CLOCK_TOLERANCE}
+    fresh = {
+        moment
+        for moment in moments
+        if newest is not None and moment - newest <= _CLOCK_TOLERANCE
+    }
+    if near and fresh:
+        # Two hours that look right each in one way decide nothing.
+        near &= fresh
+    best = near or fresh
+    return min(best, key=lambda moment: abs(moment - now)) if best else None
 
 
 def _reading(channel: object, item: object, point: UsagePoint) -> Reading:
@@ -109,7 +151,8 @@ def _reading(channel: object, item: object, point: UsagePoint) -> Reading:
     obis = _obis(channel)
     if obis is None:
         raise Unusable("unknown_obis")
-    state = quality(jsonpage.text(item, "cosem-status"))
+    halves = (jsonpage.text(item, f"{half}-status") for half in ("smgw", "meter"))
+    state = quality(jsonpage.text(item, "cosem-status"), "".join(halves))
     if state is not None and not state.usable:
         raise Unusable("invalid")
     capture_time = jsonpage.moment(jsonpage.text(item, "capture-time"))
@@ -118,10 +161,9 @@ def _reading(channel: object, item: object, point: UsagePoint) -> Reading:
     meter_id = _owner(channel, item, point)
     if meter_id is None:
         raise Unusable("strange_meter_id")
-    scaler, unit = point.channels.get(str(obis), ("", ""))
-    value = scaled(jsonpage.text(item, "value"), scaler, unit)
-    if value is None:
-        raise Unusable("no_value" if scaler else "unknown_unit")
+    if (scale := point.scale(meter_id, str(obis))) is None:
+        raise Unusable("unknown_unit")
+    value = scaled(jsonpage.text(item, "value"), *scale)
     return Reading(
         register=Register(meter_id=meter_id, obis=obis, unit=value[1], name=point.name),
         value=value[0],
@@ -135,12 +177,15 @@ def _owner(channel: object, item: object, point: UsagePoint) -> str | None:
     """Return whose reading it is: the entry's owner, the code's suffix, or the only meter."""
     if owner := jsonpage.text(item, "owner-number"):
         return ids.meter_id(owner)
+    return _suffix(channel) or point.only_meter
+
+
+def _suffix(channel: object) -> str | None:
+    """Return the meter that older firmware appends to a channel's code (document)."""
     _, _, suffix = jsonpage.text(channel, "obis").partition(".")
-    if suffix:
-        return ids.meter_id(suffix)
-    return point.meters[0] if len(point.meters) == 1 else None
+    return ids.meter_id(suffix) if suffix else None
 
 
-def _obis(item: object) -> Obis | None:
-    """Return a channel's code; older firmware appends the meter to it (document)."""
-    return Obis.parse(jsonpage.text(item, "obis").partition(".")[0])
+def _obis(channel: object) -> Obis | None:
+    """Return a channel's code, without what older firmware appends."""
+    return Obis.parse(jsonpage.text(channel, "obis").partition(".")[0])

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
+from types import MappingProxyType
 from weakref import WeakValueDictionary
 
 import aiohttp
@@ -18,7 +19,7 @@ from aiohttp import hdrs
 
 from .address import Address
 from .digest import Digest
-from .errors import HandshakeRefused, PageTooLarge, TlsFailed
+from .errors import ConnectionCut, HandshakeRefused, PageTooLarge, TlsFailed
 from .failures import typed_failures
 from .model import Credentials
 from .tls import PinnedTls
@@ -56,6 +57,7 @@ class RequestCounter:
     def __init__(self) -> None:
         """Start at zero."""
         self.sent = 0
+        self._accepted = False
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -63,17 +65,26 @@ class RequestCounter:
         """Count one request, pass it on, and read a challenge to its end.
 
         The Digest layer looks at the headers only; a body left unread would keep
-        the connection from being used again.
+        the connection from being used again. A login that is answered by closing the
+        connection is not sent again, as aiohttp does with a GET: gateways lock.
         """
+        login = hdrs.AUTHORIZATION in request.headers and not self._accepted
         try:
             response = await handler(request)
         except aiohttp.ClientConnectorError:
             # Nothing was sent.
             raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as err:
+            self.sent += 1
+            if login:
+                raise ConnectionCut("closed upon the login") from err
+            raise
         except BaseException:
             self.sent += 1
             raise
         self.sent += 1
+        if login and response.status != HTTPStatus.UNAUTHORIZED:
+            self._accepted = True
         if response.status == HTTPStatus.UNAUTHORIZED:
             try:
                 await _read_capped(response)
@@ -175,17 +186,20 @@ class Transport:
 
     @asynccontextmanager
     async def connect(
-        self, credentials: Credentials | None, *, algorithm: str | None = None
+        self,
+        credentials: Credentials | None,
+        *,
+        instead: Mapping[str, str] = MappingProxyType({}),
     ) -> AsyncIterator[Connection]:
         """Open a connection with its own cookies and Digest state, and close it.
 
-        `algorithm` overrides what challenges announce. Waiting in the queue is the
+        `instead` maps Digest algorithms that challenges announce to those to use. Waiting in the queue is the
         caller's: several requests belong to one turn. Raises `InvalidUser` for a user
         name that Digest cannot carry.
         """
         counter = RequestCounter()
         middlewares: list[aiohttp.ClientMiddlewareType] = [counter]
-        digest = Digest.of(credentials, algorithm) if credentials else None
+        digest = Digest.of(credentials, instead) if credentials else None
         if digest is not None:
             middlewares.insert(0, digest)
         async with aiohttp.ClientSession(

@@ -1,0 +1,187 @@
+"""Logging in to gateways that talk JSON: no sessions, every request stands for itself.
+
+Two quirks of their Digest (observed with Theben): a firmware announces SHA-256 and
+verifies MD5; and wrong credentials may get no answer, or an empty one, instead of 401.
+"""
+
+from collections.abc import Awaitable, Callable, Container, Mapping, MutableMapping
+import logging
+from typing import Any
+
+from . import jsonpage
+from .errors import (
+    AnswerTimeout,
+    ConnectionCut,
+    HostRefused,
+    LoginDropped,
+    NotAGateway,
+    PageUnreadable,
+    SessionExpired,
+    SmgwError,
+    SmgwLoginError,
+    WrongPassword,
+)
+from .failures import unexpected_status
+from .model import Credentials
+from .transport import Answer, Connection, Transport
+
+_LOGGER = logging.getLogger(__name__)
+
+_MD5 = "MD5"
+
+
+class BadRequest(PageUnreadable):
+    """The gateway does not answer this request (HTTP 400)."""
+
+
+class NotThere(PageUnreadable):
+    """The gateway knows no such path (HTTP 404)."""
+
+
+class JsonSession:
+    """One login: requests over one connection, one after the other."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        proven: Container[str],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the headers of every request.
+
+        `proven`: announced algorithms with which a login has worked before.
+        """
+        self._connection = connection
+        self._proven = proven
+        self._headers = headers
+        self.logged_in = False
+        """Whether the gateway has answered like one that accepted the login."""
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests were sent so far."""
+        return self._connection.requests
+
+    async def load(self, verb: str, path: str, body: bytes | None = None) -> Any:
+        """Return the JSON a path answers. Raises `BadRequest` and `NotThere`, too."""
+        answer = await self.ask(verb, path, body)
+        if answer.status == 400:
+            raise BadRequest("HTTP 400")
+        if answer.status == 404 and self._challenged:
+            raise NotThere("HTTP 404")
+        if answer.status != 200:
+            raise unexpected_status(answer.status)
+        try:
+            return await jsonpage.load_aside(answer.body)
+        except PageUnreadable:
+            if self._challenged:
+                raise
+            raise NotAGateway("neither a login nor JSON") from None
+
+    async def ask(self, verb: str, path: str, body: bytes | None = None) -> Answer:
+        """Send a request; the first answer tells whether the login was accepted."""
+        try:
+            answer = await self._connection.request(
+                verb, path, content=body, headers=self._headers
+            )
+        except (ConnectionCut, AnswerTimeout) as err:
+            if self._challenged and not (self.logged_in or self._was_proven):
+                raise self._refused(LoginDropped, err.key) from err
+            raise
+        if not self.logged_in:
+            self._judge_login(answer)
+        elif answer.status == 401:
+            # A stale challenge in mid-session was answered by the Digest layer.
+            raise SessionExpired("401")
+        return answer
+
+    @property
+    def _challenged(self) -> bool:
+        return self._connection.announced is not None
+
+    @property
+    def _was_proven(self) -> bool:
+        return self._connection.announced in self._proven
+
+    def _judge_login(self, answer: Answer) -> None:
+        status = answer.status
+        if not self._challenged:
+            if error := _odd_door(answer):
+                raise error
+            return
+        if status in (401, 403):
+            raise self._refused(WrongPassword, f"HTTP {status}")
+        if status == 200 and not answer.body:
+            if self._was_proven:
+                raise ConnectionCut("empty answer")
+            raise self._refused(LoginDropped, "empty answer")
+        # An inner fault or a rejected form says nothing about the password.
+        self.logged_in = status < 500 and status != 400
+
+    def _refused(self, kind: type[SmgwLoginError], detail: str) -> SmgwLoginError:
+        """Return a refusal that remembers which algorithm was asked for."""
+        error = kind(detail)
+        error.announced = self._connection.announced
+        return error
+
+
+async def challenge_of(
+    transport: Transport, path: str, headers: Mapping[str, str] | None = None
+) -> str:
+    """Return the Digest challenge of a path, asked without credentials.
+
+    Raises `NotAGateway` if there is none. Takes its turn in the queue.
+    """
+    async with transport.queue, transport.connect(None) as connection:
+        answer = await connection.request("GET", path, headers=headers)
+    challenge = answer.headers.get("WWW-Authenticate", "")
+    if answer.status == 401 and challenge.lower().startswith("digest"):
+        return challenge
+    raise _odd_door(answer) or unexpected_status(answer.status)
+
+
+async def with_login[T](
+    transport: Transport,
+    memory: MutableMapping[str, Any],
+    credentials: Credentials,
+    read: Callable[[JsonSession], Awaitable[T]],
+    headers: Mapping[str, str] | None = None,
+) -> T:
+    """Log in and read, in the queue's turn; one login, at most two.
+
+    `memory["digest"]` maps announced algorithms to those that worked. Two: an algorithm
+    that has never worked is announced, the login is refused, and MD5 was not the one.
+    """
+    learned = memory.get("digest")
+    proven: dict[str, str] = dict(learned) if isinstance(learned, Mapping) else {}
+
+    async def attempt(instead: Mapping[str, str]) -> T:
+        async with transport.connect(credentials, instead=instead) as connection:
+            session = JsonSession(connection, proven, headers)
+            try:
+                return await read(session)
+            finally:
+                told = connection.announced
+                if session.logged_in and told is not None:
+                    memory["digest"] = proven | {told: instead.get(told, told)}
+
+    async with transport.queue:
+        try:
+            return await attempt(proven)
+        except SmgwLoginError as err:
+            if err.announced is None or err.announced in {_MD5, *proven}:
+                raise
+            told = err.announced
+        _LOGGER.debug("Login refused: trying MD5 although another is announced")
+        return await attempt(proven | {told: _MD5})
+
+
+def _odd_door(answer: Answer) -> SmgwError | None:
+    """Return what is wrong with an answer that came without a challenge."""
+    if answer.status == 400:
+        # Before any login only the address can displease it (observed with a
+        # gateway behind address translation).
+        return HostRefused("HTTP 400")
+    if answer.status in (401, 403):
+        return NotAGateway(f"HTTP {answer.status} without Digest")
+    return None
