@@ -23,13 +23,20 @@ class Lifetime:
 
 
 async def until[T](work: Coroutine[None, None, T], ends: Iterable[Deadline]) -> T:
-    """Return what the work returns; TimeoutError once a deadline has passed."""
+    """Return what the work returns; TimeoutError once a deadline has passed.
+
+    Also if the work is done by then: whoever advances the clock over the limit
+    finds the connection closed, however quick he is.
+    """
+    ends = tuple(ends)
     task = asyncio.ensure_future(work)
     try:
-        while not task.done():
+        while True:
             if any(end.passed() for end in ends):
                 raise TimeoutError("the connection's time is over")
+            if task.done():
+                return task.result()
             await asyncio.wait({task}, timeout=_LOOK)
-        return task.result()
     finally:
-        task.cancel()
+        if not task.cancel() and not task.cancelled():
+            task.exception()  # seen, whatever it was

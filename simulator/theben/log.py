@@ -72,6 +72,6 @@ def _entry(entry: Entry, subject: str, user: str) -> dict[str, str]:
 
 def _number(value: object, name: str) -> int:
     text = str(value)
-    if isinstance(value, bool) or not text.isdecimal():
+    if isinstance(value, bool) or not text.isdecimal() or len(text) > 18:
         raise bad(name)
     return int(text)

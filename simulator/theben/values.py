@@ -81,11 +81,11 @@ def moment(value: object, name: str) -> datetime:
     """Parse a time parameter; it needs a zone."""
     try:
         at = datetime.fromisoformat(str(value))
-    except ValueError:
+        if at.tzinfo is None:
+            raise bad(name)
+        return at.astimezone(UTC)
+    except ValueError, OverflowError:
         raise bad(name) from None
-    if at.tzinfo is None:
-        raise bad(name)
-    return at.astimezone(UTC)
 
 
 def _database(point: UsagePoint, asked: dict[str, Any]) -> str:

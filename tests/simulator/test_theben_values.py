@@ -264,6 +264,8 @@ def test_log(client: ThebenClient) -> None:
         {"fromindex": 1, "fromtime": "2026-05-12T00:00:00Z"},
         {"count": 1501},
         {"count": "many"},
+        {"fromindex": "1" * 5000},
+        {"fromtime": "0001-01-01T00:00:00+14:00"},
         {"count": True},
         {"fromindex": -1},
         {"fromtime": "yesterday"},
