@@ -71,6 +71,20 @@ class Module:
                 return self.text(first)
         return None
 
+    def schema_fields(self, name: str) -> set[str]:
+        """Return the fields of a schema, or of a function that makes some, by its name."""
+        schema = getattr(self.names.get(name), "schema", None)
+        if isinstance(schema, dict):
+            return {str(field) for field in schema}
+        return {
+            text
+            for node in self.tree.body
+            if isinstance(node, ast.FunctionDef) and node.name == name
+            for called, call in calls(node)
+            if called in {"Required", "Optional"}
+            and (text := self.text(call.args[0])) is not None
+        }
+
     def looped(self, name: str) -> Iterator[str]:
         """Return the texts of the module's constant that a name loops over."""
         for node in ast.walk(self.tree):
@@ -295,6 +309,7 @@ class FlowReader:
         found: set[str] = set()
         for part in ast.walk(node):
             if isinstance(part, ast.Name):
+                found |= self.module.schema_fields(part.id)
                 for value in self.module.assigned(part.id, method):
                     if value is not node and any(
                         n == "Schema" for n, _ in calls(value)
@@ -324,9 +339,10 @@ class FlowReader:
 
 def flows() -> dict[str, Flow]:
     """Return what the flows show, by their place in the translations."""
-    module = Module(INTEGRATION / "config_flow.py")
+    main = Module(INTEGRATION / "config_flow.py")
+    modules = [main, *map(Module, sorted(INTEGRATION.glob("*_flow.py")))]
     found = {}
-    for node in module.tree.body:
+    for module, node in ((one, node) for one in modules for node in one.tree.body):
         if isinstance(node, ast.ClassDef):
             bases = {
                 base.id.removesuffix("WithReload")
@@ -337,7 +353,7 @@ def flows() -> dict[str, Flow]:
                 (FLOW_KINDS[base] for base in sorted(bases) if base in FLOW_KINDS), None
             )
             if "ConfigSubentryFlow" in bases:
-                place = f"config_subentries.{subentry_type(module, node.name)}"
+                place = f"config_subentries.{subentry_type(main, node.name)}"
             if place:
                 found[place] = FlowReader(module, node).flow
     return found

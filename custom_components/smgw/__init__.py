@@ -5,9 +5,8 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 
 from . import issues
-from .const import DOMAIN, PLATFORMS
+from .const import DOMAIN, PLATFORMS, meter_identifier
 from .coordinator import SmgwCoordinator
-from .entity import meter_identifier
 from .han.driver import VENDORS
 from .memory import async_forget, async_memory
 from .models import GatewayConfig, RuntimeData, SmgwConfigEntry

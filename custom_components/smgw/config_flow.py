@@ -5,7 +5,6 @@ password). Each step tests the next thing only, so an error names its own cause.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, override
 
 import probatio
@@ -16,23 +15,26 @@ from homeassistant.config_entries import (
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentry,
-    ConfigSubentryData,
+    ConfigSubentryFlow,
     OptionsFlow,
 )
-from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_USERNAME
+from homeassistant.const import CONF_HOST, CONF_PASSWORD
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
     TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
 )
 from homeassistant.util import dt as dt_util
 
+from .attempt import async_driver, async_try_login, login_subentry
 from .const import (
     CONF_INTERVAL,
+    CONF_LOGIN,
     DEFAULT_INTERVAL,
     DOMAIN,
     LONGEST_INTERVAL,
@@ -41,26 +43,13 @@ from .const import (
 from .han import probe
 from .han.address import Address, parse_address
 from .han.certificate import GatewayCertificate
-from .han.driver import VENDORS, Driver, Vendor, vendor_of
+from .han.driver import VENDORS, Vendor, vendor_of
 from .han.errors import SmgwError
 from .han.ids import flag
-from .han.model import Credentials
-from .memory import async_memory
+from .login_flow import LOGIN_SCHEMA, LoginSubentryFlow
 from .models import GatewayConfig, SmgwConfigEntry
 
 USER_SCHEMA = probatio.Schema({probatio.Required(CONF_HOST): TextSelector()})
-LOGIN_SCHEMA = probatio.Schema(
-    {
-        probatio.Required(CONF_USERNAME): TextSelector(
-            TextSelectorConfig(type=TextSelectorType.TEXT, autocomplete="username")
-        ),
-        probatio.Required(probatio.Secret(CONF_PASSWORD)): TextSelector(
-            TextSelectorConfig(
-                type=TextSelectorType.PASSWORD, autocomplete="current-password"
-            )
-        ),
-    }
-)
 INTERVAL_SELECTOR = NumberSelector(
     NumberSelectorConfig(
         min=1,
@@ -86,6 +75,15 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_options_flow(config_entry: ConfigEntry) -> SmgwOptionsFlow:
         """Return the flow for the reading interval."""
         return SmgwOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: ConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return what can be added to a gateway."""
+        return {SUBENTRY_LOGIN: LoginSubentryFlow}
 
     @override
     async def async_step_user(
@@ -115,7 +113,7 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
         error: SmgwError | None = None
         if user_input is not None:
             try:
-                await (await self._driver(self._config())).check()
+                await (await async_driver(self.hass, self._config())).check()
             except SmgwError as err:
                 error = err
             else:
@@ -141,12 +139,12 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
         error: SmgwError | None = None
         if user_input is not None:
             config = self._config()
-            error = await self._try_login(config, user_input)
+            error = await async_try_login(self.hass, config, user_input)
             if error is None:
                 return self.async_create_entry(
                     title=config.gateway_id,
                     data=config.as_data(),
-                    subentries=[_login_subentry(user_input)],
+                    subentries=[login_subentry(user_input)],
                 )
         return self._form(
             "login",
@@ -165,24 +163,38 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the account anew; over the pinned certificate it is the same gateway."""
+        """Ask for an account anew; over the pinned certificate it is the same gateway.
+
+        It is asked for when no login works: of several, one after the other.
+        """
         entry: SmgwConfigEntry = self._get_reauth_entry()
-        logins = entry.get_subentries_of_type(SUBENTRY_LOGIN)
+        logins = {
+            login.subentry_id: login
+            for login in entry.get_subentries_of_type(SUBENTRY_LOGIN)
+        }
+        first = next(iter(logins))
         error: SmgwError | None = None
         if user_input is not None:
-            error = await self._try_login(GatewayConfig.of(entry), user_input)
+            error = await async_try_login(
+                self.hass, GatewayConfig.of(entry), user_input
+            )
             if error is None:
                 # A loaded entry hears of the change itself; one that failed does not.
                 loaded = entry.state is ConfigEntryState.LOADED
-                self._store_login(entry, user_input)
+                new = login_subentry(user_input)
+                self.hass.config_entries.async_update_subentry(
+                    entry,
+                    logins[user_input.get(CONF_LOGIN, first)],
+                    data=new["data"],
+                    unique_id=new["unique_id"],
+                )
                 if not loaded:
                     self.hass.config_entries.async_schedule_reload(entry.entry_id)
                 return self.async_abort(reason="reauth_successful")
-        suggested = user_input or (logins[0].data if logins else None)
         return self._form(
             "reauth_confirm",
-            LOGIN_SCHEMA,
-            suggested,
+            LOGIN_SCHEMA if len(logins) == 1 else LOGIN_SCHEMA.extend(_choice(logins)),
+            user_input or {CONF_LOGIN: first, **logins[first].data},
             error,
             gateway_id=entry.unique_id or "",
         )
@@ -238,51 +250,6 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
     def _reconfigured(self, entry: SmgwConfigEntry) -> ConfigFlowResult:
         self._change_data(entry)
         return self.async_abort(reason="reconfigure_successful")
-
-    def _store_login(self, entry: SmgwConfigEntry, account: Mapping[str, Any]) -> None:
-        """Put the account into the entry's login, or make one if it was removed."""
-        new = _login_subentry(account)
-        if logins := entry.get_subentries_of_type(SUBENTRY_LOGIN):
-            self.hass.config_entries.async_update_subentry(
-                entry,
-                logins[0],
-                data=new["data"],
-                title=new["title"],
-                unique_id=new["unique_id"],
-            )
-        else:
-            self.hass.config_entries.async_add_subentry(
-                entry,
-                ConfigSubentry(
-                    data=MappingProxyType(dict(new["data"])),
-                    subentry_type=SUBENTRY_LOGIN,
-                    title=new["title"],
-                    unique_id=new["unique_id"],
-                ),
-            )
-
-    async def _try_login(
-        self, config: GatewayConfig, account: Mapping[str, Any]
-    ) -> SmgwError | None:
-        """Log in and read the meters once. Return what went wrong."""
-        driver = await self._driver(config)
-        try:
-            await driver.read_latest(
-                Credentials(
-                    user=account[CONF_USERNAME], password=account[CONF_PASSWORD]
-                )
-            )
-        except SmgwError as err:
-            return err
-        # Whatever held the polls back is over.
-        (await async_memory(self.hass, config.gateway_id)).hold = None
-        return None
-
-    async def _driver(self, config: GatewayConfig) -> Driver:
-        memory = await async_memory(self.hass, config.gateway_id)
-        return VENDORS[config.vendor].driver(
-            config.transport(), memory.learned, dt_util.utcnow
-        )
 
     @property
     def _vendor(self) -> Vendor:
@@ -377,12 +344,15 @@ class SmgwOptionsFlow(OptionsFlow):
         )
 
 
-def _login_subentry(account: Mapping[str, Any]) -> ConfigSubentryData:
-    """Return a login as the entry keeps it."""
-    user = account[CONF_USERNAME]
-    return ConfigSubentryData(
-        data={CONF_USERNAME: user, CONF_PASSWORD: account[CONF_PASSWORD]},
-        subentry_type=SUBENTRY_LOGIN,
-        title=user,
-        unique_id=f"{SUBENTRY_LOGIN}_{user}",
-    )
+def _choice(logins: Mapping[str, ConfigSubentry]) -> dict[Any, Any]:
+    """Return the field that asks which of several logins is meant."""
+    return {
+        probatio.Required(CONF_LOGIN): SelectSelector(
+            SelectSelectorConfig(
+                options=[
+                    SelectOptionDict(value=login_id, label=login.title)
+                    for login_id, login in logins.items()
+                ]
+            )
+        )
+    }

@@ -19,6 +19,13 @@ CONF_INTERVAL: Final = "interval"
 """Minutes between two readings."""
 
 SUBENTRY_LOGIN: Final = "login"
+CONF_LOGIN: Final = "login"
+"""Which login a form means."""
 
 DEFAULT_INTERVAL: Final = timedelta(minutes=15)
 LONGEST_INTERVAL: Final = timedelta(days=1)
+
+
+def meter_identifier(gateway_id: str, meter_id: str) -> str:
+    """Return the device identifier of a meter."""
+    return f"{gateway_id}_{meter_id}"

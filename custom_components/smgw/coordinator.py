@@ -5,18 +5,19 @@ from datetime import datetime, timedelta
 from random import uniform
 from typing import override
 
-from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed
-from homeassistant.helpers import device_registry as dr
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
 from . import failures, issues, schedule
-from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, SUBENTRY_LOGIN
+from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identifier
 from .han.driver import Driver, Vendor
 from .han.errors import SmgwError
-from .han.model import Credentials, Snapshot
+from .han.model import Snapshot
+from .logins import Login, Logins
 from .memory import GatewayMemory, Hold
 from .models import SmgwConfigEntry
 
@@ -58,9 +59,8 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self._driver = driver
         self.memory = memory
         self._delay = delay
-        self._credentials: Credentials | None = None
+        self.logins = Logins(entry)
         self._interval = self.interval
-        self._refused: ConfigEntryAuthFailed | None = None
         self._last_session: datetime | None = None
         self.last_error: SmgwError | None = None
 
@@ -78,20 +78,24 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def async_settings_changed(self) -> None:
-        """Take over a changed interval or login without a reload."""
+        """Take over a changed interval or logins without a reload."""
+        fresh = self.logins.sync(self.config_entry)
+        if orphans := self.logins.orphans():
+            self.data = self.logins.merged(self.gateway_id)
+            self._async_forget(orphans)
         if self.interval != self._interval:
             self._interval = self.interval
             self._plan_next()
             self._schedule_refresh()
-        if self._credentials != _credentials(self.config_entry):
-            self._refused = None
-            self._last_session = None
+        if fresh:
             self.memory.hold = None
             self.config_entry.async_create_background_task(
                 self.hass,
                 self.async_refresh(),
                 f"{self.name} first read with new login",
             )
+        else:
+            self.async_update_listeners()
 
     @callback
     @override
@@ -99,15 +103,26 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         """Let the repair issues follow what the refresh has shown."""
         error = None if self.last_update_success else self.last_error
         issues.async_sync(self.hass, self.config_entry, error)
+        some_work = any(login.works for login in self.logins)
+        issues.async_sync_logins(
+            self.hass,
+            self.config_entry,
+            {
+                login.subentry_id: login.title
+                for login in self.logins
+                if login.refused and some_work
+            },
+        )
 
     @override
     async def _async_update_data(self) -> Snapshot:
-        """Read the gateway, unless it was read just now or must be left alone."""
+        """Read the accounts whose turn it is, unless the gateway must be left alone.
+
+        Fails if no account works; one that fails alone takes only its own registers
+        with it.
+        """
         self._plan_next()
         now = dt_util.utcnow()
-        if self._refused is not None:
-            # The same password again could lock the owner out.
-            raise self._refused
         if hold := self.memory.current_hold:
             raise UpdateFailed(
                 translation_domain=DOMAIN,
@@ -115,47 +130,84 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
                 translation_placeholders=dict(hold.placeholders),
                 retry_after=(hold.until - now).total_seconds(),
             )
-        if (
-            self.data is not None
-            and self.last_update_success
-            and not schedule.is_due(now, self._last_session, self.vendor.floor)
-        ):
-            return self.data
-        self._last_session = now
-        snapshot = await self._async_read()
+        failure: Exception | None = None
+        for login in self._turn(now):
+            if (failure := await self._async_read(login)) is not None:
+                break
+        if self.logins and not any(login.works for login in self.logins):
+            raise failure or self._all_refused()
+        snapshot = self.logins.merged(self.gateway_id)
         self._async_update_firmware(snapshot.gateway.firmware)
         return snapshot
 
-    async def _async_read(self) -> Snapshot:
-        self._credentials = _credentials(self.config_entry)
-        if self._credentials is None:
-            raise ConfigEntryAuthFailed(
-                translation_domain=DOMAIN, translation_key="no_login"
-            )
+    def _turn(self, now: datetime) -> list[Login]:
+        """Return whom to read: sessions of an entry keep the maker's distance.
+
+        Accounts never read are the exception, an hour's worth of them: nobody wants
+        to wait for the first values.
+        """
+        floor = self.vendor.floor
+        turn = self.logins.turn(now, self._interval, max(1, schedule.HOUR // floor))
+        if not self.last_update_success or any(
+            not login.last_session for login in turn
+        ):
+            return turn
+        return turn if schedule.is_due(now, self._last_session, floor) else []
+
+    async def _async_read(self, login: Login) -> Exception | None:
+        """Read one account. Return what its failure means for Home Assistant."""
+        login.last_session = self._last_session = dt_util.utcnow()
+        failed_before = login.error is not None
         try:
-            snapshot = await self._driver.read_latest(self._credentials)
+            snapshot = await self._driver.read_latest(login.credentials)
         except SmgwError as err:
-            self.last_error = err
-            LOGGER.debug("%s: %s (%s)", self.name, err.key, err.detail)
-            raise self._failure(err) from err
+            self.last_error = login.error = err
+            LOGGER.debug("%s, %s: %s (%s)", self.name, login.title, err.key, err.detail)
+            if pause := failures.pause_after(err):
+                until = dt_util.utcnow() + pause
+                self.memory.hold = Hold(until, err.key, err.placeholders)
+            failure = failures.for_poll(err)
+            if not failed_before and any(other.works for other in self.logins):
+                LOGGER.warning("%s, login %s: %s", self.name, login.title, failure)
+            return failure
         finally:
             self.memory.async_save()
-        return snapshot
+        self.logins.saw(login, snapshot)
+        if failed_before and len(self.logins) > 1:
+            LOGGER.info("%s, login %s works again", self.name, login.title)
+        return None
 
-    def _failure(self, err: SmgwError) -> Exception:
-        """Return what to raise, having noted what must not happen next."""
-        if pause := failures.pause_after(err):
-            until = dt_util.utcnow() + pause
-            self.memory.hold = Hold(until, err.key, err.placeholders)
-        failure = failures.for_poll(err)
-        if isinstance(failure, ConfigEntryAuthFailed):
-            self._refused = failure
-        return failure
+    def _all_refused(self) -> HomeAssistantError:
+        """Return why nothing can be read: the same passwords again could lock us out."""
+        errors = [login.error for login in self.logins if login.error]
+        return failures.for_poll(errors[-1]) if errors else UpdateFailed()
+
+    @callback
+    def _async_forget(self, registers: set[tuple[str, str]]) -> None:
+        """Remove the entities, and meters, that only a removed login had seen."""
+        entities = er.async_get(self.hass)
+        for meter_id, obis in registers:
+            unique_id = f"{meter_identifier(self.gateway_id, meter_id)}_{obis}"
+            entity_id = entities.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id)
+            if entity_id is not None:
+                entities.async_remove(entity_id)
+        devices = dr.async_get(self.hass)
+        for meter_id in {
+            meter_id for meter_id, _ in registers
+        } - self.data.meters.keys():
+            device = devices.async_get_device_by_identifier(
+                (DOMAIN, meter_identifier(self.gateway_id, meter_id)),
+                self.config_entry.entry_id,
+            )
+            if device is not None:
+                devices.async_remove_device(device.id)
 
     def _plan_next(self) -> None:
         """Put the next reading a little behind its slot."""
         now = dt_util.now()
-        due = schedule.next_reading(now, self._interval, self._delay())
+        # Several accounts share the slots: each has its turn.
+        interval = self._interval if len(self.logins) < 2 else self.vendor.floor
+        due = schedule.next_reading(now, interval, self._delay())
         self.update_interval = due - dt_util.as_utc(now)
 
     @callback
@@ -167,12 +219,3 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         )
         if device and firmware and device.sw_version != firmware:
             registry.async_update_device(device.id, sw_version=firmware)
-
-
-def _credentials(entry: SmgwConfigEntry) -> Credentials | None:
-    """Return the account of the entry's login."""
-    for subentry in entry.get_subentries_of_type(SUBENTRY_LOGIN):
-        return Credentials(
-            user=subentry.data[CONF_USERNAME], password=subentry.data[CONF_PASSWORD]
-        )
-    return None

@@ -7,7 +7,7 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import DOMAIN
+from .const import DOMAIN, meter_identifier
 from .coordinator import SmgwCoordinator
 from .han.model import Meter
 
@@ -25,11 +25,6 @@ _MAKERS = {
     "KAM": "Kamstrup",
     "LGZ": "Landis+Gyr",
 }
-
-
-def meter_identifier(gateway_id: str, meter_id: str) -> str:
-    """Return the device identifier of a meter."""
-    return f"{gateway_id}_{meter_id}"
 
 
 class GatewayEntity(CoordinatorEntity[SmgwCoordinator]):

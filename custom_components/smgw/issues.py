@@ -1,6 +1,6 @@
 """Repair issues: each is there exactly as long as the data say so."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from homeassistant.core import HomeAssistant, callback
@@ -11,6 +11,7 @@ from .const import DOMAIN
 from .han.errors import CertificateChanged, SmgwError
 from .models import GatewayConfig, SmgwConfigEntry
 
+LOGIN_FAILED = "login_failed"
 CERTIFICATE_CHANGED = "certificate_changed"
 CERTIFICATE_EXPIRING = "certificate_expiring"
 CERTIFICATE_EXPIRED = "certificate_expired"
@@ -50,8 +51,34 @@ def async_sync(
 
 
 @callback
+def async_sync_logins(
+    hass: HomeAssistant, entry: SmgwConfigEntry, failing: Mapping[str, str]
+) -> None:
+    """Have an issue for each login that fails while others work: id to title."""
+    prefix = f"{LOGIN_FAILED}_{entry.entry_id}_"
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        stale = issue_id.startswith(prefix) and issue_id[len(prefix) :] not in failing
+        if domain == DOMAIN and stale:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+    for login_id, title in failing.items():
+        ir.async_create_issue(
+            hass,
+            DOMAIN,
+            f"{prefix}{login_id}",
+            is_fixable=False,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key=LOGIN_FAILED,
+            translation_placeholders={
+                "gateway_id": entry.unique_id or "",
+                "login": title,
+            },
+        )
+
+
+@callback
 def async_clear(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
     """Delete all issues of an entry."""
+    async_sync_logins(hass, entry, {})
     for kind in _KINDS:
         ir.async_delete_issue(hass, DOMAIN, f"{kind}_{entry.entry_id}")
 

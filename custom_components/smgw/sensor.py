@@ -76,7 +76,14 @@ async def async_setup_entry(
     @callback
     def add_new() -> None:
         new: list[SensorEntity] = []
-        for meter in coordinator.data.meters.values():
+        meters = coordinator.data.meters
+        # What has gone with a login would come back as new.
+        delivered = coordinator.logins.registers
+        present = {meter_id for meter_id, _ in delivered} | meters.keys()
+        known.intersection_update(
+            delivered | {(meter_id, None) for meter_id in present}
+        )
+        for meter in meters.values():
             if (meter.meter_id, None) not in known:
                 known.add((meter.meter_id, None))
                 new.append(LastReadingSensor(coordinator, meter, LAST_READING))
@@ -122,6 +129,14 @@ class RegisterSensor(MeterEntity, SensorEntity):
         super().__init__(coordinator, meter, describe(register))
         self._obis = str(register.obis)
         self._unit = register.unit
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether a login that delivers the register works."""
+        return super().available and self.coordinator.logins.deliver(
+            self._meter_id, self._obis
+        )
 
     @property
     @override

@@ -417,22 +417,6 @@ async def test_reauth_after_failed_start(
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_reauth_makes_a_login_again(
-    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
-) -> None:
-    """After its login was deleted, the entry asks for one and goes on."""
-    (login_id,) = loaded.subentries
-    hass.config_entries.async_remove_subentry(loaded, login_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    (flow,) = hass.config_entries.flow.async_progress()
-    result = await log_in(hass, flow, gateway)
-    assert result["reason"] == "reauth_successful"
-    await hass.async_block_till_done(wait_background_tasks=True)
-    (login,) = loaded.subentries.values()
-    assert login.unique_id == f"login_{gateway.user}"
-    assert loaded.runtime_data.coordinator.last_update_success
-
-
 async def test_options(
     hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
 ) -> None:
