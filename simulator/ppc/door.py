@@ -87,7 +87,7 @@ class Door:
         """Return the request's session, opening one where that is allowed."""
         faults = self._house.faults
         user = self._house.certificate_users.get(request.client_der)
-        if user and not expired(request.client_der):
+        if user in self._house.users and not expired(request.client_der):
             return self._known(request, Check(Verdict.GOOD, user))
         self._guard.lenient = "lenient_digest" in faults
         passwords = {name: a.password for name, a in self._house.users.items()}
