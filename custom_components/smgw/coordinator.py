@@ -17,7 +17,7 @@ from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identi
 from .han.driver import Driver, Vendor
 from .han.errors import SmgwError
 from .han.model import Snapshot
-from .logins import Login, Logins
+from .logins import OWN_FAILURES, Login, Logins
 from .memory import GatewayMemory, Hold
 from .models import SmgwConfigEntry
 
@@ -118,8 +118,8 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
     async def _async_update_data(self) -> Snapshot:
         """Read the accounts whose turn it is, unless the gateway must be left alone.
 
-        Fails if no account works; one that fails alone takes only its own registers
-        with it.
+        Fails if the gateway does, or if no account works; an account that fails alone
+        takes only its own registers with it.
         """
         self._plan_next()
         now = dt_util.utcnow()
@@ -130,12 +130,11 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
                 translation_placeholders=dict(hold.placeholders),
                 retry_after=(hold.until - now).total_seconds(),
             )
-        failure: Exception | None = None
         for login in self._turn(now):
-            if (failure := await self._async_read(login)) is not None:
-                break
-        if self.logins and not any(login.works for login in self.logins):
-            raise failure or self._all_refused()
+            await self._async_read(login)
+        errors = [login.error for login in self.logins if login.error]
+        if errors and len(errors) == len(self.logins):
+            raise self._failure(errors[-1])
         snapshot = self.logins.merged(self.gateway_id)
         self._async_update_firmware(snapshot.gateway.firmware)
         return snapshot
@@ -154,33 +153,34 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             return turn
         return turn if schedule.is_due(now, self._last_session, floor) else []
 
-    async def _async_read(self, login: Login) -> Exception | None:
-        """Read one account. Return what its failure means for Home Assistant."""
+    async def _async_read(self, login: Login) -> None:
+        """Read one account; note a failure that is its own, raise any other."""
         login.last_session = self._last_session = dt_util.utcnow()
         failed_before = login.error is not None
         try:
             snapshot = await self._driver.read_latest(login.credentials)
-        except SmgwError as err:
-            self.last_error = login.error = err
-            LOGGER.debug("%s, %s: %s (%s)", self.name, login.title, err.key, err.detail)
-            if pause := failures.pause_after(err):
-                until = dt_util.utcnow() + pause
-                self.memory.hold = Hold(until, err.key, err.placeholders)
-            failure = failures.for_poll(err)
+        except OWN_FAILURES as err:
+            login.error = err
             if not failed_before and any(other.works for other in self.logins):
+                failure = failures.for_poll(err)
                 LOGGER.warning("%s, login %s: %s", self.name, login.title, failure)
-            return failure
+        except SmgwError as err:
+            raise self._failure(err) from err
+        else:
+            self.logins.saw(login, snapshot)
+            if failed_before and len(self.logins) > 1:
+                LOGGER.info("%s, login %s works again", self.name, login.title)
         finally:
             self.memory.async_save()
-        self.logins.saw(login, snapshot)
-        if failed_before and len(self.logins) > 1:
-            LOGGER.info("%s, login %s works again", self.name, login.title)
-        return None
 
-    def _all_refused(self) -> HomeAssistantError:
-        """Return why nothing can be read: the same passwords again could lock us out."""
-        errors = [login.error for login in self.logins if login.error]
-        return failures.for_poll(errors[-1]) if errors else UpdateFailed()
+    def _failure(self, err: SmgwError) -> HomeAssistantError:
+        """Return what to raise, having noted what must not happen next."""
+        self.last_error = err
+        LOGGER.debug("%s: %s (%s)", self.name, err.key, err.detail)
+        if pause := failures.pause_after(err):
+            until = dt_util.utcnow() + pause
+            self.memory.hold = Hold(until, err.key, err.placeholders)
+        return failures.for_poll(err)
 
     @callback
     def _async_forget(self, registers: set[tuple[str, str]]) -> None:

@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
 
 from .const import SUBENTRY_LOGIN
-from .han.errors import SmgwError, SmgwLoginError
+from .han.errors import NoMeterAssigned, SmgwError, SmgwLoginError
 from .han.model import Credentials, Gateway, Meter, Snapshot
 from .models import SmgwConfigEntry
 from .schedule import TOLERANCE
+
+# Failures of one account; any other is the gateway's.
+OWN_FAILURES = (SmgwLoginError, NoMeterAssigned)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +29,7 @@ class Login:
     credentials: Credentials
     snapshot: Snapshot | None = None
     error: SmgwError | None = None
-    """What the last session failed with."""
+    """What the last session failed with, if it was the account's own failure."""
     last_session: datetime | None = None
 
     @property

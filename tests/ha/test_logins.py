@@ -296,3 +296,32 @@ async def test_unknown_is_not_unavailable(
         await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
     assert hass.states.get(EXPORT).state == "unknown"
     assert DOMAIN in hass.config.components
+
+
+async def test_gateway_fails_for_all(
+    hass: HomeAssistant, both: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """A fault of the gateway is no account's: everything is unavailable, then back."""
+    gateway.faults.add("server_error")
+    await timeline.go_to(SLOT)
+    assert hass.states.get(EXPORT).state == STATE_UNAVAILABLE
+    assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
+    gateway.faults.clear()
+    await timeline.go_to(SLOT + timedelta(minutes=15))
+    assert hass.states.get(EXPORT).state != STATE_UNAVAILABLE
+    assert hass.states.get(IMPORT).state != STATE_UNAVAILABLE
+    assert ir.async_get(hass).issues == {}
+
+
+async def test_start_with_one_login_refused(
+    hass: HomeAssistant, both: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """The entry loads with what the other login sees."""
+    gateway.users["import"] = Account("changed", frozenset({"1emh0012345678"}))
+    assert await hass.config_entries.async_reload(both.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert both.state is ConfigEntryState.LOADED
+    assert hass.states.get(EXPORT).state == "21877.9051"
+    assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
+    (issue,) = ir.async_get(hass).issues.values()
+    assert issue.translation_placeholders["login"] == "import"
