@@ -120,7 +120,10 @@ def _gateway(options: argparse.Namespace) -> Gateway:
         own = self_signed("consumer", curve=curve)
         _write_p12(options.client_p12, own, options.client_p12_password)
         given["client_certificates"] = {options.user or vendor.user: own}
-    return vendor.gateway(
+    kept: Path | None = options.certificate
+    if kept is not None and kept.exists():
+        given["certificate"] = _read_certificate(kept)
+    gateway = vendor.gateway(
         host=options.host,
         port=options.port,
         seed=options.seed,
@@ -131,14 +134,29 @@ def _gateway(options: argparse.Namespace) -> Gateway:
         expired=options.expired,
         **{key: value for key, value in given.items() if value is not None},
     )
+    if kept is not None and not kept.exists():
+        own = gateway.certificate
+        _write_private(kept, (own.pem + own.key_pem).encode())
+    return gateway
+
+
+def _read_certificate(path: Path) -> Certificate:
+    try:
+        return Certificate.from_pem(path.read_text(encoding="ascii"))
+    except (OSError, ValueError) as err:
+        raise ValueError(f"{path} holds no certificate with its key") from err
 
 
 def _write_p12(path: Path, own: Certificate, password: str | None) -> None:
+    _write_private(path, own.pkcs12(password.encode() if password else None))
+
+
+def _write_private(path: Path, content: bytes) -> None:
     """Write a key that only its owner may read."""
     try:
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
-        path.write_bytes(own.pkcs12(password.encode() if password else None))
+        path.write_bytes(content)
     except OSError as err:
         raise ValueError(f"cannot write {path}: {err.strerror}") from err
 
@@ -194,6 +212,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--gateway-id")
     add("--firmware")
     add("--curve", choices=tuple(CURVES), help="of the key; default: the maker's")
+    add(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="keep certificate and key there, so that the next start shows the same",
+    )
     add("--expired", action="store_true", help="a certificate past its validity")
     add("--max-tls12", action="store_true", help="no TLS 1.3")
     add(

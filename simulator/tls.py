@@ -33,6 +33,15 @@ class Certificate:
     key_pem: str
     der: bytes
 
+    @classmethod
+    def from_pem(cls, text: str) -> Certificate:
+        """Read a certificate and, behind it, its key. Raises ``ValueError``."""
+        pem, mark, rest = text.partition("-----END CERTIFICATE-----\n")
+        pem += mark
+        found = cls(pem=pem, key_pem=rest, der=ssl.PEM_cert_to_DER_cert(pem))
+        found.load()
+        return found
+
     @property
     def fingerprint(self) -> str:
         """Return the DER's SHA-256, upper-case hex pairs joined by colons."""

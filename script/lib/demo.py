@@ -89,19 +89,15 @@ def config_folder(options: argparse.Namespace) -> tuple[Path, Path]:
 async def add_gateway(ha: HAClient, gateway: Gateway) -> None:
     """Add the gateway through Home Assistant's own config flow, as a person would.
 
-    A simulated gateway makes itself a new certificate at each start. The entry
-    of a kept config folder is pinned to the old one, rightly refuses the new
-    one, and is added anew; entity ids and history stay what they were.
+    One of a kept config folder is known already; the flow then takes over its address,
+    if it was given another port this time.
     """
-    for entry in await ha.entries("smgw"):
-        if entry["title"] == gateway.gateway_id:
-            path = f"/api/config/config_entries/entry/{entry['entry_id']}"
-            await ha.rest("DELETE", path)
     await ha.add_integration(
         "smgw",
         {"host": gateway.address},
         {},
         {"username": gateway.user, "password": gateway.password},
+        known="already_configured",
     )
 
 
@@ -137,14 +133,21 @@ class Demo:
         self.home = HomeAssistant(self.config, self.work / "hass.log")
         self.processes: list[Process] = []
 
-    async def gateway(self, number: int, household: Household, *more: str) -> Gateway:
-        """Start a simulated gateway in front of a household."""
+    async def gateway(
+        self, vendor: str, number: int, household: Household, *more: str
+    ) -> Gateway:
+        """Start a simulated gateway in front of a household.
+
+        A kept config folder keeps its certificate, to which the entry is pinned.
+        """
         meters = self.work / f"meters-{number}.json"
         household.write(meters, datetime.now(UTC))
         gateway = await start_gateway(
+            vendor,
             8442 + number,
             self.work / f"gateway-{number}.log",
-            *("--seed", str(SEED), "--meters", str(meters), *more),
+            *("--seed", str(SEED), "--meters", str(meters)),
+            *("--certificate", str(self.config / f"gateway-{number}.pem"), *more),
         )
         self.processes.append(gateway.process)
         return gateway
@@ -153,16 +156,19 @@ class Demo:
         """Start the gateways, wait for Home Assistant and make it ready."""
         anchor = first_start(self.config)
         household = main_household(anchor)
-        first = await self.gateway(1, household)
-        second = await self.gateway(
-            2, second_household(anchor), "--gateway-id", "EPPC0219876543"
+        small = second_household(anchor)
+        first, *others = await asyncio.gather(
+            self.gateway("ppc", 1, household),
+            self.gateway("ppc", 2, small, "--gateway-id", "EPPC0219876543"),
+            self.gateway("theben", 3, small),
+            self.gateway("emh", 4, small),
         )
         async with HAClient(self.base) as ha:
             await ha.wait_up()
             await ha.onboard(USER, PASSWORD, "en", CORE)
             known = {entry["title"] for entry in await ha.entries("smgw")}
-            for gateway in (first, second):
-                # the second one only if somebody has added it by hand
+            for gateway in (first, *others):
+                # the others only if somebody has added them by hand
                 if gateway is first or gateway.gateway_id in known:
                     await add_gateway(ha, gateway)
             days = 0 if self.options.no_history else DAYS
@@ -172,10 +178,10 @@ class Demo:
         print(
             table(
                 [
-                    ("added already", first),
+                    ("added already", [first]),
                     (
                         "yours to add: Settings, Devices & services, Add integration",
-                        second,
+                        others,
                     ),
                 ]
             )

@@ -35,11 +35,11 @@ class Gateway:
         return self.url.removeprefix("https://")
 
 
-async def start_gateway(port: int, log: Path, *arguments: str) -> Gateway:
-    """Start a PPC gateway at this port, or at any if somebody else has it."""
+async def start_gateway(vendor: str, port: int, log: Path, *arguments: str) -> Gateway:
+    """Start a maker's gateway at this port, or at any if somebody else has it."""
     if not port_is_free(port):
         port = 0
-    command = [str(ROOT / "script" / "simulator"), "ppc", "--host", "127.0.0.1"]
+    command = [str(ROOT / "script" / "simulator"), vendor, "--host", "127.0.0.1"]
     process = await start([*command, "--port", str(port), *arguments], log, pipe=True)
     try:
         return Gateway(**await _ready(process), process=process)
@@ -58,16 +58,22 @@ async def _ready(process: Process) -> dict[str, str]:
     return ready
 
 
-def table(gateways: list[tuple[str, Gateway]]) -> str:
+def table(groups: list[tuple[str, list[Gateway]]]) -> str:
     """Return what the demo prints about its gateways."""
     lines = []
-    for title, gateway in gateways:
-        lines += [
-            f"  {title}",
-            f"    gateway      {gateway.gateway_id} ({gateway.vendor.upper()})",
-            f"    address      {gateway.address}",
-            f"    user         {gateway.user}",
-            f"    password     {gateway.password}",
-            f"    fingerprint  {gateway.fingerprint}",
-        ]
+    for title, gateways in groups:
+        lines.append(f"  {title}")
+        for gateway in gateways:
+            lines += _describe(gateway)
     return "\n".join(lines)
+
+
+def _describe(gateway: Gateway) -> list[str]:
+    return [
+        f"    gateway      {gateway.gateway_id} ({gateway.vendor.upper()})",
+        f"    address      {gateway.address}",
+        f"    user         {gateway.user}",
+        f"    password     {gateway.password}",
+        f"    fingerprint  {gateway.fingerprint}",
+        "",
+    ]

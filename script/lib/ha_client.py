@@ -154,14 +154,21 @@ class HAClient:
                 raise HAError(f"{command}: {answer['error']}")
             return answer["result"]
 
-    async def add_integration(self, domain: str, *inputs: dict[str, Any]) -> str:
-        """Run a config flow, one dictionary per form; return the entry's id."""
+    async def add_integration(
+        self, domain: str, *inputs: dict[str, Any], known: str | None = None
+    ) -> str | None:
+        """Run a config flow, one dictionary per form; return the entry's id.
+
+        Returns None if the flow ends with the reason `known`.
+        """
         path = "/api/config/config_entries/flow"
         step = await self.rest("POST", path, {"handler": domain})
         for user_input in inputs:
             if step["type"] != "form":
                 break
             step = await self.rest("POST", f"{path}/{step['flow_id']}", user_input)
+        if step["type"] == "abort" and step["reason"] == known:
+            return None
         if step["type"] != "create_entry":
             why = step.get("errors") or step.get("reason") or step.get("step_id")
             raise HAError(f"adding {domain}: {step['type']} {why}")

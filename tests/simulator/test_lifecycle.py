@@ -14,6 +14,7 @@ import time
 import pytest
 
 from simulator.box import BoxGateway
+from simulator.cli import Gateway, _gateway, _parser
 from simulator.emh import EmhGateway
 from simulator.faults import parse_fault
 from simulator.ppc import PpcGateway, SimClock
@@ -341,3 +342,20 @@ def test_other_vendors_stop(socket_enabled: None, vendor: str) -> None:
     assert threading.active_count() == before
     value = gateway.true_register("1emh0012345678", "1-0:1.8.0", NOW - HOUR * 7 / 60)
     assert str(value) == "12345.6780"
+
+
+def test_kept_certificate(tmp_path: Path) -> None:
+    """A certificate kept in a file is shown again; a damaged file is named."""
+    kept = tmp_path / "gateway.pem"
+
+    def gateway() -> Gateway:
+        return _gateway(
+            _parser().parse_args(["ppc", "--port", "0", "--certificate", str(kept)])
+        )
+
+    first = gateway().certificate
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert gateway().certificate == first
+    kept.write_text("nothing of the kind")
+    with pytest.raises(ValueError, match="holds no certificate"):
+        gateway()

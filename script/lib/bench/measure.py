@@ -164,7 +164,7 @@ async def _gateway(case: Case, folder: Path) -> AsyncIterator[tuple[Gateway, Pat
     log = folder / "gateway.log"
     log.unlink(missing_ok=True)
     try:
-        gateway = await start_gateway(0, log, "--clock", CLOCK, *case.gateway)
+        gateway = await start_gateway("ppc", 0, log, "--clock", CLOCK, *case.gateway)
     except GatewayError as err:
         reason = last_line(log)
         raise BenchError(f"the gateway of {case.title!r}: {reason}") from err
