@@ -8,7 +8,7 @@ import pytest
 from simulator.clock import SimClock
 from simulator.ppc import SCENARIOS, PpcGateway
 
-from .helpers import START, Reader
+from .helpers import START, Reader, Simulated
 
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("han", deadline=None)
@@ -22,13 +22,16 @@ def clock() -> SimClock:
 
 
 @pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway with two electricity meters, the second with four registers."""
+def gateway(socket_enabled: None, clock: SimClock) -> Generator[Simulated]:
+    """A gateway with two electricity meters, the second with four registers.
+
+    Modules about other makers have a fixture of their own.
+    """
     with PpcGateway(clock=clock, scenario=SCENARIOS["two"]()) as running:
         yield running
 
 
 @pytest.fixture
-def reader(gateway: PpcGateway) -> Reader:
+def reader(gateway: Simulated) -> Reader:
     """A driver of this gateway."""
     return Reader(gateway)

@@ -3,6 +3,7 @@
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP
 from typing import Any
 
 from custom_components.smgw.han.address import Address
@@ -56,11 +57,13 @@ class Reader:
         """Read with the right password."""
         return await self.driver.read_latest(self.credentials)
 
+    async def read_as(self, user: str, password: str) -> Snapshot:
+        """Read with another account."""
+        return await self.driver.read_latest(Credentials(user=user, password=password))
+
     async def read_wrong(self) -> Snapshot:
         """Read with a wrong password."""
-        return await self.driver.read_latest(
-            Credentials(user=self.gateway.user, password=WRONG)
-        )
+        return await self.read_as(self.gateway.user, WRONG)
 
     @property
     def actions(self) -> list[tuple[str | None, int]]:
@@ -71,10 +74,15 @@ class Reader:
 
 
 def truths(snapshot: Snapshot, gateway: Simulated) -> None:
-    """Check every reading of a snapshot against what the gateway's meters hold."""
+    """Check every reading of a snapshot against what the gateway's meters hold.
+
+    Momentary values are the truth rounded to the digits they have.
+    """
     for meter in snapshot.meters.values():
         for obis, reading in meter.readings.items():
             true = gateway.true_register(
                 meter.meter_id.lower(), obis, reading.capture_time
             )
+            if not reading.register.obis.counts_up:
+                true = true.quantize(reading.value, ROUND_HALF_UP)
             assert reading.value == true, f"{meter.meter_id} {obis}"

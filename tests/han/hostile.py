@@ -1,6 +1,6 @@
 """A TLS server with a gateway's certificate that answers with given bytes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 import socket
@@ -8,12 +8,15 @@ import ssl
 from struct import pack
 from tempfile import NamedTemporaryFile
 from threading import Event, Thread
+from typing import Any
 
 from custom_components.smgw.han.address import Address
+from custom_components.smgw.han.driver import VENDORS, Driver
+from custom_components.smgw.han.model import Credentials, Snapshot
 from custom_components.smgw.han.transport import Timeouts, Transport
 from simulator.tls import Certificate, self_signed
 
-from .helpers import QUICK
+from .helpers import QUICK, START
 
 CHALLENGE = (
     b"HTTP/1.1 401 Unauthorized\r\n"
@@ -65,6 +68,18 @@ class HostileServer:
     def transport(self, timeouts: Timeouts = QUICK) -> Transport:
         """Return a way to it, with its certificate pinned."""
         return Transport(self.address, GATEWAY_ID, self.certificate.der, timeouts)
+
+    def driver(
+        self, flag: str = "PPC", memory: MutableMapping[str, Any] | None = None
+    ) -> Driver:
+        """Return a maker's driver for it."""
+        return VENDORS[flag].driver(
+            self.transport(), {} if memory is None else memory, lambda: START
+        )
+
+    async def read(self, driver: Driver) -> Snapshot:
+        """Read it with some account."""
+        return await driver.read_latest(Credentials(user="1", password="x"))
 
     def start(self) -> None:
         """Begin to serve."""

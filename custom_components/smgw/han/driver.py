@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from . import ids, ppc, theben
+from . import emh, ids, ppc, theben
 from .errors import UnsupportedVendor
 from .model import Credentials, Snapshot
 from .transport import Transport
@@ -65,6 +65,15 @@ VENDORS = {
             path="/",
             driver=theben.ThebenDriver,
             # New values each quarter hour; asking sooner brings nothing (observed).
+            floor=timedelta(minutes=15),
+        ),
+        Vendor(
+            flag="EMH",
+            name="EMH metering",
+            model="CASA 1.1",
+            path="/",
+            driver=emh.EmhDriver,
+            # Live ones bear being asked each minute (observed); not all are live.
             floor=timedelta(minutes=15),
         ),
     )

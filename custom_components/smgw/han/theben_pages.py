@@ -139,10 +139,8 @@ def clock(answer: object, now: datetime, newest: datetime | None) -> datetime | 
         for moment in moments
         if newest is not None and moment - newest <= _CLOCK_TOLERANCE
     }
-    if near and fresh:
-        # Two hours that look right each in one way decide nothing.
-        near &= fresh
-    best = near or fresh
+    # Two hours that look right each in one way decide nothing.
+    best = near & fresh if near and fresh else near | fresh
     return min(best, key=lambda moment: abs(moment - now)) if best else None
 
 
