@@ -4,6 +4,7 @@ Some firmware asks for SHA-256 and verifies MD5 (observed with Theben 3.80 to 3.
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Self, override
 
 import aiohttp
@@ -45,3 +46,11 @@ class Digest(aiohttp.DigestAuthMiddleware):
             if (used := self._instead.get(self.announced)) is not None:
                 self._challenge["algorithm"] = used
         return again
+
+
+def challenge_in(status: int, headers: Mapping[str, str]) -> str | None:
+    """Return the Digest challenge of an answer; None if it holds none."""
+    challenge = headers.get("WWW-Authenticate", "")
+    if status == HTTPStatus.UNAUTHORIZED and challenge.lower().startswith("digest"):
+        return challenge
+    return None

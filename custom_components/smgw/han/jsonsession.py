@@ -9,6 +9,7 @@ import logging
 from typing import Any
 
 from . import jsonpage
+from .digest import challenge_in
 from .errors import (
     AnswerTimeout,
     ConnectionCut,
@@ -134,8 +135,7 @@ async def challenge_of(
     """
     async with transport.queue, transport.connect(None) as connection:
         answer = await connection.request("GET", path, headers=headers)
-    challenge = answer.headers.get("WWW-Authenticate", "")
-    if answer.status == 401 and challenge.lower().startswith("digest"):
+    if (challenge := challenge_in(answer.status, answer.headers)) is not None:
         return challenge
     raise _odd_door(answer) or unexpected_status(answer.status)
 

@@ -14,6 +14,7 @@ import logging
 from typing import Any
 
 from . import ids, ppc_pages as pages
+from .digest import challenge_in
 from .errors import (
     AnswerTimeout,
     ConnectionCut,
@@ -71,8 +72,7 @@ class PpcDriver:
         """See that the CGI asks for Digest. Raises `NotAGateway` if it does not."""
         async with self._transport.queue, self._transport.connect(None) as connection:
             answer = await connection.request("GET", PATH)
-        challenge = answer.headers.get("WWW-Authenticate", "")
-        if answer.status == 401 and challenge.lower().startswith("digest"):
+        if challenge_in(answer.status, answer.headers) is not None:
             return
         if answer.status != 200:
             raise unexpected_status(answer.status)
