@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP
 from typing import Any
 
+import pytest
+
 from custom_components.smgw.han.address import Address
 from custom_components.smgw.han.driver import vendor_of
+from custom_components.smgw.han.errors import SmgwError
 from custom_components.smgw.han.model import Credentials, Snapshot
 from custom_components.smgw.han.transport import Timeouts, Transport
 from simulator.box import BoxGateway
@@ -64,6 +67,13 @@ class Reader:
     async def read_wrong(self) -> Snapshot:
         """Read with a wrong password."""
         return await self.read_as(self.gateway.user, WRONG)
+
+    async def fails(self, error: type[SmgwError], *, wrong: bool = False) -> SmgwError:
+        """Read; what comes of it must be an error of exactly this class."""
+        with pytest.raises(SmgwError) as caught:
+            await (self.read_wrong() if wrong else self.read())
+        assert type(caught.value) is error
+        return caught.value
 
     @property
     def actions(self) -> list[tuple[str | None, int]]:

@@ -31,16 +31,6 @@ def gateway(
         yield running
 
 
-async def failing(
-    reader: Reader, error: type[SmgwError], *, wrong: bool = False
-) -> SmgwError:
-    """Read, and return the error that comes of it; it must be of exactly this class."""
-    with pytest.raises(SmgwError) as caught:
-        await (reader.read_wrong() if wrong else reader.read())
-    assert type(caught.value) is error
-    return caught.value
-
-
 async def test_honest_md5(reader: Reader, gateway: BoxGateway) -> None:
     """The usual: one login a poll, remembered as proven."""
     for count in (1, 2, 3):
@@ -102,7 +92,7 @@ async def test_wrong_password(
     """Sent once; twice where another algorithm than MD5 is announced. Not learned from."""
     for fault in filter(None, (refusal, digest)):
         gateway.faults.add(fault)
-    await failing(reader, error, wrong=True)
+    await reader.fails(error, wrong=True)
     assert gateway.failed_logins == attempts
     assert reader.memory == {}
     gateway.faults.clear()
@@ -133,7 +123,7 @@ async def test_password_changed(
     if refusal:
         gateway.faults.add(refusal)
     failed, memory = gateway.failed_logins, dict(reader.memory)
-    await failing(reader, error, wrong=True)
+    await reader.fails(error, wrong=True)
     assert gateway.failed_logins == failed + 1
     assert reader.memory == memory
 
@@ -142,12 +132,12 @@ async def test_refused_by_silence(gateway: BoxGateway) -> None:
     """Neither does a hanging login hang us; proven, it is a time-out like another."""
     gateway.faults.add("refuse_by_hang")
     reader = Reader(gateway, replace(QUICK, answer=0.4))
-    await failing(reader, errors.LoginDropped, wrong=True)
+    await reader.fails(errors.LoginDropped, wrong=True)
     assert gateway.failed_logins == 1
     gateway.faults.clear()
     await Reader(gateway, memory=reader.memory).read()
     gateway.faults.add("refuse_by_hang")
-    await failing(reader, errors.AnswerTimeout, wrong=True)
+    await reader.fails(errors.AnswerTimeout, wrong=True)
     assert gateway.failed_logins == 2
 
 
@@ -173,13 +163,18 @@ async def test_strange_memory(gateway: BoxGateway, learned: object) -> None:
 async def test_lockout(reader: Reader, gateway: BoxGateway) -> None:
     """A gateway that locks itself shuts its door, and opens it again."""
     gateway.faults.add("lockout", after=1, seconds=300)
-    await failing(reader, errors.LoginDropped, wrong=True)
-    await failing(reader, errors.TlsFailed)
+    await reader.fails(errors.LoginDropped, wrong=True)
+    await reader.fails(errors.TlsFailed)
     gateway.clock.advance(timedelta(seconds=301))
     truths(await reader.read(), gateway)
 
 
-@pytest.mark.parametrize("fault", ["nonce_once", "close_each", "single_connection"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("nonce_once", "close_each", "single_connection", "overlap_drops"),
+    ],
+)
 async def test_fussy_gateways(reader: Reader, gateway: BoxGateway, fault: str) -> None:
     """A challenge for each request, a connection for each, or just one at a time."""
     gateway.faults.add(fault)
@@ -234,6 +229,7 @@ FAILURES = [
     ("redirect", errors.NotAGateway),
     ("server_error", errors.GatewayFault),
     ("tls_close", errors.TlsFailed),
+    ("refuse_renegotiation_info", errors.TlsFailed),
     ("nat_host", errors.HostRefused),
     ("certificate_swapped", errors.CertificateChanged),
     ("certificate_expired", errors.CertificateChanged),
@@ -255,7 +251,7 @@ async def test_each_failure_has_its_class(
     gateway.faults.add(fault)
     with pytest.raises(error):
         await reader.driver.check()
-    await failing(reader, error)
+    await reader.fails(error)
     assert gateway.failed_logins == 0
     gateway.faults.clear()
     truths(await reader.read(), gateway)
@@ -264,12 +260,12 @@ async def test_each_failure_has_its_class(
 async def test_silence_after_the_challenge(reader: Reader, gateway: BoxGateway) -> None:
     """Looks like a refusal, until a login has worked."""
     gateway.faults.add("drop_mid_answer")
-    await failing(reader, errors.LoginDropped)
+    await reader.fails(errors.LoginDropped)
     gateway.faults.clear()
     await reader.read()
     for fault in ("drop_mid_answer", "empty_body"):
         gateway.faults.add(fault)
-        await failing(reader, errors.ConnectionCut)
+        await reader.fails(errors.ConnectionCut)
         gateway.faults.clear()
     truths(await reader.read(), gateway)
     assert gateway.failed_logins == 0
@@ -280,7 +276,7 @@ async def test_too_late(gateway: BoxGateway, fault: str) -> None:
     """What does not come in time before any login is no refusal of it."""
     reader = Reader(gateway, replace(QUICK, connect=0.3, answer=0.3))
     gateway.faults.add(fault, seconds=5)
-    await failing(reader, errors.AnswerTimeout)
+    await reader.fails(errors.AnswerTimeout)
     gateway.faults.clear()
     truths(await Reader(gateway).read(), gateway)
 
@@ -308,7 +304,7 @@ async def test_failures_between_the_values(
     """After the login, in the middle of a poll: never a login error."""
     action = VALUES[type(gateway)]
     gateway.faults.add(fault, action=action)
-    await failing(reader, error)
+    await reader.fails(error)
     assert gateway.failed_logins == 0
     gateway.faults.clear()
     snapshot = await reader.read()
@@ -330,7 +326,7 @@ async def test_password_changes_in_mid_session(
     gateway.faults.add("slow", seconds=0.3, action=VALUES[type(gateway)])
     account = gateway.users[gateway.user]
     loop.call_later(0.25, gateway.users.clear)
-    await failing(reader, errors.SessionExpired)
+    await reader.fails(errors.SessionExpired)
     gateway.users[gateway.user] = account
     gateway.faults.clear()
     truths(await reader.read(), gateway)

@@ -27,14 +27,6 @@ LIST = meter_list(
 )
 
 
-async def failing(reader: Reader, error: type[SmgwError]) -> SmgwError:
-    """Read, and return the error that comes of it; it must be of exactly this class."""
-    with pytest.raises(SmgwError) as caught:
-        await reader.read()
-    assert type(caught.value) is error
-    return caught.value
-
-
 async def prove(reader: Reader) -> None:
     """Let the driver see that the first form logs in here."""
     await reader.read()
@@ -116,7 +108,7 @@ async def test_locked(reader: Reader, gateway: PpcGateway, proven: bool) -> None
     if proven:
         await prove(reader)
     gateway.faults.add("locked", seconds=277)
-    error = await failing(reader, errors.PortalLocked)
+    error = await reader.fails(errors.PortalLocked)
     assert error.placeholders == {"remaining": "4:37"}
     # asked once: a locked portal says nothing against the way in
     assert len(gateway.requests) == 2
@@ -132,7 +124,7 @@ async def test_lockout_after_wrong_passwords(
     for _ in range(2):
         with pytest.raises(errors.WrongPassword):
             await reader.read_wrong()
-    await failing(reader, errors.PortalLocked)
+    await reader.fails(errors.PortalLocked)
     gateway.clock.advance(timedelta(seconds=301))
     await reader.read()
 
@@ -167,7 +159,7 @@ async def test_each_failure_has_its_class(
         await prove(reader)
     action = {"truncated": {"action": "meterform"}}.get(fault, {})
     gateway.faults.add(fault, **action)
-    await failing(reader, error)
+    await reader.fails(error)
     assert gateway.open_sessions == 0
     assert gateway.failed_logins == 0
     gateway.faults.clear()
@@ -194,7 +186,7 @@ async def test_logged_out_after_a_failure(
 ) -> None:
     """A session that failed half-way does not lock others out."""
     gateway.faults.add(fault, action="showMeterProfile")
-    await failing(reader, error)
+    await reader.fails(error)
     assert gateway.open_sessions == 0
     assert gateway.requests[-1].action == "logout"
 
@@ -204,7 +196,7 @@ async def test_answer_too_late(gateway: PpcGateway, fault: str) -> None:
     """A page that does not come in time: told, and logged out."""
     reader = Reader(gateway, replace(QUICK, answer=0.5))
     gateway.faults.add(fault, action="showMeterProfile", seconds=1)
-    await failing(reader, errors.AnswerTimeout)
+    await reader.fails(errors.AnswerTimeout)
     assert gateway.open_sessions == 0
 
 
@@ -259,7 +251,7 @@ async def test_expired_once(reader: Reader, gateway: PpcGateway, proven: bool) -
 async def test_expires_again(reader: Reader, gateway: PpcGateway) -> None:
     """And then not again."""
     gateway.faults.add("forbidden")
-    await failing(reader, errors.SessionExpired)
+    await reader.fails(errors.SessionExpired)
     assert gateway.logins == 2
     assert gateway.open_sessions == 0
 
