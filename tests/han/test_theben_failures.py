@@ -150,27 +150,42 @@ async def test_usage_point_without_registers(socket_enabled: None) -> None:
     assert snapshot.gateway.clock is None
 
 
-def values(owner: str) -> bytes:
-    """Return an answer with one reading of a meter."""
+def values(owner: str, *raw: str) -> bytes:
+    """Return an answer with readings of a meter, all of one time."""
     reading = {
-        "value": "41234567",
         "capture-time": "2026-11-20T09:00:03Z",
         "cosem-status": "a000000020003800",
         "owner-number": owner,
     }
-    channels = [{"obis": "0100010800ff", "readings": [reading]}]
+    readings = [{**reading, "value": value} for value in raw or ("41234567",)]
+    channels = [{"obis": "0100010800ff", "readings": readings}]
     return ok(json.dumps({"readings": {"channels": channels}}).encode())
+
+
+def contract() -> list[bytes]:
+    """Return the answers about one usage point of one register."""
+    meter = {"meter-id": "1esy0060178981"}
+    point = {"usage-point-id": "p", "taf-state": "running", "meter": [meter]}
+    points = {"user-info": {"usage-points": [point]}}
+    channel = {"obis": "0100010800ff", "scaler": "-1", "unit": "30"}
+    database = {"database": "origin", "channels": [channel]}
+    info = {"usage-point-info": {"databases": [database]}}
+    return [ok(json.dumps(answer).encode()) for answer in (points, info)]
+
+
+async def test_contradiction(socket_enabled: None) -> None:
+    """Two values of one register and one time: neither is believed."""
+    both = values("1esy0060178981.sm", "41234567", "41234568")
+    script = [CHALLENGE, redirect(PLACE), ok(INFO), *contract(), both]
+    with hostile(lambda n, _: [script[n - 1]]) as server:
+        snapshot = await server.read(server.driver("THE"))
+    assert snapshot.meters[STAIRWELL].readings == {}
+    assert [skipped.reason for skipped in snapshot.skipped] == ["contradiction"]
 
 
 async def test_readings_of_another_meter(socket_enabled: None) -> None:
     """After an exchange the newest values may be the old meter's: left out, once asked."""
-    meter = {"meter-id": "1esy0060178981"}
-    point = {"usage-point-id": "p", "taf-state": "running", "meter": [meter]}
-    points = ok(json.dumps({"user-info": {"usage-points": [point]}}).encode())
-    channel = {"obis": "0100010800ff", "scaler": "-1", "unit": "30"}
-    database = {"database": "origin", "channels": [channel]}
-    info = {"usage-point-info": {"databases": [database]}}
-    contracts = [points, ok(json.dumps(info).encode())]
+    contracts = contract()
     own, other = values("1esy0060178981.sm"), values("1xyz0060178981.sm")
     script = [CHALLENGE, redirect(PLACE), ok(INFO), *contracts, own]
     script += [CHALLENGE, ok(INFO), other, *contracts, other]

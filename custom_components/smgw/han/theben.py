@@ -74,15 +74,27 @@ class _Outdated(Exception):
 class _Harvest:
     """What one poll found."""
 
-    readings: dict[RegisterKey, Reading] = field(default_factory=dict)
+    readings: dict[RegisterKey, list[Reading]] = field(default_factory=dict)
+    """Of the usage point that has the newest one."""
+    newest: dict[RegisterKey, Reading] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
 
-    def add(self, reading: Reading) -> None:
-        """Keep the newest; of equally new ones that of the usage point asked first."""
-        key = reading.register.meter_id, str(reading.register.obis)
-        known = self.readings.get(key)
-        if known is None or reading.capture_time > known.capture_time:
-            self.readings[key] = reading
+    def add(self, found: list[Reading]) -> None:
+        """Take over what a usage point has newer than those asked before it.
+
+        All it has of a register stays together: what contradicts itself is not believed.
+        """
+        by_key: dict[RegisterKey, list[Reading]] = {}
+        for reading in found:
+            register = reading.register
+            by_key.setdefault((register.meter_id, str(register.obis)), []).append(
+                reading
+            )
+        for key, readings in by_key.items():
+            best = max(readings, key=lambda reading: reading.capture_time)
+            known = self.newest.get(key)
+            if known is None or best.capture_time > known.capture_time:
+                self.newest[key], self.readings[key] = best, readings
 
 
 class ThebenDriver:
@@ -222,22 +234,21 @@ class ThebenDriver:
         now = self._now()
         harvest = _Harvest()
         for point in plan.ordered(account.points.values(), account.barren):
-            if not plan.is_needed(point, harvest.readings, now):
+            if not plan.is_needed(point, harvest.newest, now):
                 continue
             found = await self._read_point(session, account, point, harvest)
             if not trusting and _doubtful(account, point, found):
                 raise _Outdated
             if found is None:
                 account.answered.discard(point.id)
-            for reading in found or ():
-                if _belongs(reading, point):
-                    harvest.add(reading)
-                    continue
-                account.strangers.add(reading.register.meter_id)
-                where = f"{reading.register.meter_id} {reading.register.obis}"
+                continue
+            harvest.add([r for r in found if _belongs(r, point)])
+            for register in (r.register for r in found if not _belongs(r, point)):
+                account.strangers.add(register.meter_id)
+                where = f"{register.meter_id} {register.obis}"
                 harvest.skipped.append(Skipped(where=where, reason="other_meter"))
         rested = account.asked is None or now - account.asked >= _CONTRACTS_REST
-        stale = not any(plan.is_fresh(r, now) for r in harvest.readings.values())
+        stale = not any(plan.is_fresh(r, now) for r in harvest.newest.values())
         if not trusting and stale and rested:
             # The contracts may have ended, or others begun.
             raise _Outdated
@@ -274,7 +285,7 @@ class ThebenDriver:
         return found
 
     def _gateway(self, info: object, account: _Account, harvest: _Harvest) -> Gateway:
-        captured = (reading.capture_time for reading in harvest.readings.values())
+        captured = (reading.capture_time for reading in harvest.newest.values())
         return Gateway(
             gateway_id=self._transport.gateway_id,
             firmware=account.firmware,
@@ -289,8 +300,8 @@ class ThebenDriver:
             for point in account.points.values()
             for meter_id in point.meters
         }
-        for reading in harvest.readings.values():
-            by_meter.setdefault(reading.register.meter_id, []).append(reading)
+        for found in harvest.readings.values():
+            by_meter.setdefault(found[0].register.meter_id, []).extend(found)
         account.trust.keep_only(by_meter)
         return [
             Meter.of(
