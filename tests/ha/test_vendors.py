@@ -14,7 +14,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from simulator.clock import SimClock
+from simulator.emh import EmhGateway
 from simulator.theben import ThebenGateway
+from simulator.tls import self_signed
 
 from .conftest import START, Timeline
 from .test_config_flow import submit, to_certificate, to_login
@@ -22,6 +24,7 @@ from .test_coordinator import SETTLED
 
 MAKERS = {
     ThebenGateway: ("Theben", "CONEXA 3.0"),
+    EmhGateway: ("EMH metering", "CASA 1.1"),
 }
 METERS = (
     "1esy0060178981",
@@ -153,3 +156,18 @@ async def test_theben_last_reading_is_the_newest_capture(
         await hass.async_block_till_done(wait_background_tasks=True)
         state = hass.states.get(f"sensor.smgw_{box.gateway_id.lower()}_gateway_time")
         assert datetime.fromisoformat(state.state) == START
+
+
+async def test_emh_told_by_its_realm(
+    hass: HomeAssistant, socket_enabled: None, clock: SimClock
+) -> None:
+    """A certificate without the number: the challenge tells whose it is."""
+    certificate = self_signed("smgw.local")
+    with EmhGateway(clock=clock, certificate=certificate) as box:
+        flow = await to_certificate(hass, box)
+        assert flow["description_placeholders"]["gateway_id"] == box.gateway_id
+        flow = await submit(hass, flow)
+        result = await submit(hass, flow, username=box.user, password=box.password)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert result["result"].state is ConfigEntryState.LOADED
