@@ -76,14 +76,16 @@ class Module:
         schema = getattr(self.names.get(name), "schema", None)
         if isinstance(schema, dict):
             return {str(field) for field in schema}
-        return {
-            text
-            for node in self.tree.body
-            if isinstance(node, ast.FunctionDef) and node.name == name
-            for called, call in calls(node)
-            if called in {"Required", "Optional"}
-            and (text := self.text(call.args[0])) is not None
-        }
+        found: set[str] = set()
+        for node in self.tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name == name:
+                for part in ast.walk(node):
+                    if isinstance(part, ast.Name) and part.id != name:
+                        found |= self.schema_fields(part.id)
+                for called, call in calls(node):
+                    if called in {"Required", "Optional"}:
+                        found.add(self.text(call.args[0]) or "")
+        return found
 
     def looped(self, name: str) -> Iterator[str]:
         """Return the texts of the module's constant that a name loops over."""

@@ -1,5 +1,6 @@
 """German Smart Meter Gateways: readings of every meter behind the gateway."""
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
@@ -53,6 +54,9 @@ async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: SmgwConfigEntry, device: dr.DeviceEntry
 ) -> bool:
     """Allow to remove a meter that is no longer behind the gateway."""
+    if entry.state is not ConfigEntryState.LOADED:
+        # Nobody knows what is behind the gateway now.
+        return False
     runtime = entry.runtime_data
     gateway_id = runtime.config.gateway_id
     present = {(DOMAIN, gateway_id)} | {

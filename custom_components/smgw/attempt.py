@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.config_entries import ConfigSubentryData
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    ConfigEntryState,
+    ConfigSubentry,
+    ConfigSubentryData,
+)
 from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from .const import SUBENTRY_LOGIN
@@ -13,7 +18,7 @@ from .han.driver import VENDORS, Driver
 from .han.errors import SmgwError
 from .han.model import Credentials
 from .memory import async_memory
-from .models import GatewayConfig
+from .models import GatewayConfig, SmgwConfigEntry
 
 
 async def async_driver(hass: HomeAssistant, config: GatewayConfig) -> Driver:
@@ -38,6 +43,48 @@ async def async_try_login(
     # Whatever held the polls back is over.
     (await async_memory(hass, config.gateway_id)).hold = None
     return None
+
+
+@callback
+def async_keep_login(
+    hass: HomeAssistant,
+    entry: SmgwConfigEntry,
+    login: ConfigSubentry,
+    account: Mapping[str, Any],
+    title: str,
+) -> None:
+    """Store an account that has just worked, and have it read again.
+
+    The entry hears of a change by itself; but what was refused may work again with
+    nothing changed here, and an entry that failed to load hears nothing.
+    """
+    new = login_subentry(account)
+    loaded = entry.state is ConfigEntryState.LOADED
+    hass.config_entries.async_update_subentry(
+        entry, login, data=new["data"], title=title, unique_id=new["unique_id"]
+    )
+    if loaded:
+        entry.runtime_data.coordinator.async_renew(login.subentry_id)
+    else:
+        hass.config_entries.async_schedule_reload(entry.entry_id)
+
+
+@callback
+def async_end_reauth(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
+    """Ask no more for a login: the owner has just entered one elsewhere."""
+    for flow in list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})):
+        hass.config_entries.flow.async_abort(flow["flow_id"])
+
+
+def account_taken(
+    entry: SmgwConfigEntry, account: Mapping[str, Any], but: str | None = None
+) -> bool:
+    """Say whether another login of the gateway has this account."""
+    unique_id = login_subentry(account)["unique_id"]
+    return any(
+        login.unique_id == unique_id and login.subentry_id != but
+        for login in entry.get_subentries_of_type(SUBENTRY_LOGIN)
+    )
 
 
 def login_subentry(account: Mapping[str, Any]) -> ConfigSubentryData:

@@ -31,7 +31,13 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.util import dt as dt_util
 
-from .attempt import async_driver, async_try_login, login_subentry
+from .attempt import (
+    account_taken,
+    async_driver,
+    async_keep_login,
+    async_try_login,
+    login_subentry,
+)
 from .const import (
     CONF_INTERVAL,
     CONF_LOGIN,
@@ -172,31 +178,32 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
             login.subentry_id: login
             for login in entry.get_subentries_of_type(SUBENTRY_LOGIN)
         }
+        if not logins:
+            return self.async_abort(reason="no_login")
         first = next(iter(logins))
+        gateway_id = entry.unique_id or ""
         error: SmgwError | None = None
         if user_input is not None:
-            error = await async_try_login(
-                self.hass, GatewayConfig.of(entry), user_input
-            )
-            if error is None:
-                # A loaded entry hears of the change itself; one that failed does not.
-                loaded = entry.state is ConfigEntryState.LOADED
-                new = login_subentry(user_input)
-                self.hass.config_entries.async_update_subentry(
-                    entry,
-                    logins[user_input.get(CONF_LOGIN, first)],
-                    data=new["data"],
-                    unique_id=new["unique_id"],
+            login = logins.get(user_input.get(CONF_LOGIN, first), logins[first])
+            if account_taken(entry, user_input, but=login.subentry_id):
+                return self.async_show_form(
+                    step_id="reauth_confirm",
+                    data_schema=_login_schema(logins),
+                    errors={"base": "account_taken"},
+                    description_placeholders={"gateway_id": gateway_id},
                 )
-                if not loaded:
-                    self.hass.config_entries.async_schedule_reload(entry.entry_id)
+            config = GatewayConfig.of(entry)
+            error = await async_try_login(self.hass, config, user_input)
+            if error is None:
+                async_keep_login(self.hass, entry, login, user_input, login.title)
                 return self.async_abort(reason="reauth_successful")
+        suggested = user_input or {CONF_LOGIN: first, **logins[first].data}
         return self._form(
             "reauth_confirm",
-            LOGIN_SCHEMA if len(logins) == 1 else LOGIN_SCHEMA.extend(_choice(logins)),
-            user_input or {CONF_LOGIN: first, **logins[first].data},
+            _login_schema(logins),
+            suggested,
             error,
-            gateway_id=entry.unique_id or "",
+            gateway_id=gateway_id,
         )
 
     async def async_step_reconfigure(
@@ -344,15 +351,16 @@ class SmgwOptionsFlow(OptionsFlow):
         )
 
 
-def _choice(logins: Mapping[str, ConfigSubentry]) -> dict[Any, Any]:
-    """Return the field that asks which of several logins is meant."""
-    return {
-        probatio.Required(CONF_LOGIN): SelectSelector(
-            SelectSelectorConfig(
-                options=[
-                    SelectOptionDict(value=login_id, label=login.title)
-                    for login_id, login in logins.items()
-                ]
-            )
+def _login_schema(logins: Mapping[str, ConfigSubentry]) -> probatio.Schema:
+    """Return the fields of an account; of several logins one is chosen."""
+    if len(logins) == 1:
+        return LOGIN_SCHEMA
+    choice = SelectSelector(
+        SelectSelectorConfig(
+            options=[
+                SelectOptionDict(value=login_id, label=login.title)
+                for login_id, login in logins.items()
+            ]
         )
-    }
+    )
+    return LOGIN_SCHEMA.extend({probatio.Required(CONF_LOGIN): choice})

@@ -95,7 +95,17 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
                 f"{self.name} first read with new login",
             )
         else:
+            self._async_refresh_finished()
             self.async_update_listeners()
+
+    @callback
+    def async_renew(self, login_id: str) -> None:
+        """Read a login again that was refused, though its account did not change."""
+        if self.logins.renew(login_id):
+            self.memory.hold = None
+            self.config_entry.async_create_background_task(
+                self.hass, self.async_refresh(), f"{self.name} read with renewed login"
+            )
 
     @callback
     @override
@@ -130,11 +140,14 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
                 translation_placeholders=dict(hold.placeholders),
                 retry_after=(hold.until - now).total_seconds(),
             )
-        for login in self._turn(now):
+        turn = self._turn(now)
+        for login in turn:
             await self._async_read(login)
-        errors = [login.error for login in self.logins if login.error]
-        if errors and len(errors) == len(self.logins):
-            raise self._failure(errors[-1])
+        if error := self.logins.error:
+            raise self._failure(error)
+        if not turn and not self.last_update_success and self.last_error:
+            # Nobody was asked, so nobody has said that the fault is over.
+            raise failures.for_poll(self.last_error)
         snapshot = self.logins.merged(self.gateway_id)
         self._async_update_firmware(snapshot.gateway.firmware)
         return snapshot
@@ -146,16 +159,16 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         to wait for the first values.
         """
         floor = self.vendor.floor
-        turn = self.logins.turn(now, self._interval, max(1, schedule.HOUR // floor))
-        if not self.last_update_success or any(
-            not login.last_session for login in turn
-        ):
+        interval = self._interval if self.last_update_success else floor
+        turn = self.logins.turn(now, interval, max(1, schedule.HOUR // floor))
+        if any(not login.last_session for login in turn):
             return turn
         return turn if schedule.is_due(now, self._last_session, floor) else []
 
     async def _async_read(self, login: Login) -> None:
         """Read one account; note a failure that is its own, raise any other."""
-        login.last_session = self._last_session = dt_util.utcnow()
+        login.last_session = now = dt_util.utcnow()
+        before, self._last_session = self._last_session, now
         failed_before = login.error is not None
         try:
             snapshot = await self._driver.read_latest(login.credentials)
@@ -165,6 +178,10 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
                 failure = failures.for_poll(err)
                 LOGGER.warning("%s, login %s: %s", self.name, login.title, failure)
         except SmgwError as err:
+            if not failures.costs_session(err):
+                self._last_session = before
+            # A fault often passes soon; a day would be long to wait.
+            self._plan_next(self.vendor.floor)
             raise self._failure(err) from err
         else:
             self.logins.saw(login, snapshot)
@@ -202,11 +219,12 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             if device is not None:
                 devices.async_remove_device(device.id)
 
-    def _plan_next(self) -> None:
+    def _plan_next(self, interval: timedelta | None = None) -> None:
         """Put the next reading a little behind its slot."""
         now = dt_util.now()
-        # Several accounts share the slots: each has its turn.
-        interval = self._interval if len(self.logins) < 2 else self.vendor.floor
+        if interval is None:
+            # Several accounts share the slots: each has its turn.
+            interval = self._interval if len(self.logins) < 2 else self.vendor.floor
         due = schedule.next_reading(now, interval, self._delay())
         self.update_interval = due - dt_util.as_utc(now)
 

@@ -3,41 +3,54 @@
 from collections.abc import Mapping
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
 from .coordinator import SmgwCoordinator
 from .han.address import DEFAULT_PORT
 from .han.model import Meter, Snapshot
-from .models import SmgwConfigEntry
+from .memory import GatewayMemory, async_memory
+from .models import GatewayConfig, SmgwConfigEntry
 
 
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: SmgwConfigEntry
 ) -> dict[str, Any]:
     """Return facts by name; nothing of the entry is passed on as a whole."""
-    runtime = entry.runtime_data
-    coordinator = runtime.coordinator
-    return {
+    config = GatewayConfig.of(entry)
+    memory = await async_memory(hass, config.gateway_id)
+    facts: dict[str, Any] = {
         "entry": {
-            "vendor": runtime.config.vendor,
-            "usual_port": runtime.config.port == DEFAULT_PORT,
+            "vendor": config.vendor,
+            "usual_port": config.port == DEFAULT_PORT,
             "options": dict(entry.options),
             "logins": len(entry.subentries),
+            "failed_with": entry.error_reason_translation_key,
         },
-        "coordinator": _coordinator(coordinator),
-        "snapshot": _snapshot(coordinator.data),
+        "memory": _memory(memory),
+    }
+    # An entry that failed to load has no more to tell.
+    if entry.state is ConfigEntryState.LOADED:
+        coordinator = entry.runtime_data.coordinator
+        facts["coordinator"] = _coordinator(coordinator)
+        facts["snapshot"] = _snapshot(coordinator.data)
+    return facts
+
+
+def _memory(memory: GatewayMemory) -> dict[str, Any]:
+    hold = memory.hold
+    return {
+        "hold": hold and {"until": hold.until.isoformat(), "key": hold.key},
+        "learned": dict(memory.learned),
     }
 
 
 def _coordinator(coordinator: SmgwCoordinator) -> dict[str, Any]:
     error = coordinator.last_error
-    hold = coordinator.memory.hold
     return {
         "last_update_success": coordinator.last_update_success,
         "interval_minutes": coordinator.interval.total_seconds() / 60,
         "last_error": error and {"key": error.key, "detail": error.detail},
-        "hold": hold and {"until": hold.until.isoformat(), "key": hold.key},
-        "learned": dict(coordinator.memory.learned),
     }
 
 

@@ -6,13 +6,29 @@ from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
 from homeassistant.helpers.update_coordinator import UpdateFailed
 
 from .const import DOMAIN
-from .han.errors import PortalLocked, SmgwConnectionError, SmgwError, SmgwLoginError
+from .han.errors import (
+    CertificateChanged,
+    ConnectionRefused,
+    HostNotFound,
+    PortalLocked,
+    SmgwError,
+    SmgwLoginError,
+    TlsFailed,
+    Unreachable,
+)
 
 # After a failure that cost a session, a retry of the set-up waits this long; the
 # gateway suffers from every login and notes it in the consumer log.
 _PAUSE = timedelta(minutes=10)
 # The countdown ends a little later than it says.
 _MARGIN = timedelta(seconds=30)
+_NOTHING_SENT = (
+    HostNotFound,
+    ConnectionRefused,
+    Unreachable,
+    TlsFailed,
+    CertificateChanged,
+)
 
 
 def for_poll(err: SmgwError) -> HomeAssistantError:
@@ -39,6 +55,11 @@ def pause_after(err: SmgwError) -> timedelta:
     """
     if isinstance(err, PortalLocked):
         return err.remaining + _MARGIN
-    if isinstance(err, (SmgwLoginError, SmgwConnectionError)):
+    if isinstance(err, SmgwLoginError) or not costs_session(err):
         return timedelta(0)
     return _PAUSE
+
+
+def costs_session(err: SmgwError) -> bool:
+    """Say whether a failure came after the gateway may have opened a session."""
+    return not isinstance(err, (PortalLocked, *_NOTHING_SENT))

@@ -4,11 +4,7 @@ from typing import Any
 
 import probatio
 
-from homeassistant.config_entries import (
-    SOURCE_RECONFIGURE,
-    ConfigSubentryFlow,
-    SubentryFlowResult,
-)
+from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
 from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
 from homeassistant.helpers.selector import (
     TextSelector,
@@ -16,8 +12,13 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .attempt import async_try_login, login_subentry
-from .const import SUBENTRY_LOGIN
+from .attempt import (
+    account_taken,
+    async_end_reauth,
+    async_keep_login,
+    async_try_login,
+    login_subentry,
+)
 from .han.errors import SmgwError
 from .models import GatewayConfig
 
@@ -47,7 +48,7 @@ class LoginSubentryFlow(ConfigSubentryFlow):
         error: SmgwError | None = None
         if user_input is not None:
             new = login_subentry(user_input)
-            if self._taken(new["unique_id"]):
+            if account_taken(entry, user_input):
                 return self.async_abort(reason="already_configured")
             config = GatewayConfig.of(entry)
             error = await async_try_login(self.hass, config, user_input)
@@ -72,20 +73,15 @@ class LoginSubentryFlow(ConfigSubentryFlow):
         entry, login = self._get_entry(), self._get_reconfigure_subentry()
         error: SmgwError | None = None
         if user_input is not None:
-            new = login_subentry(user_input)
-            if self._taken(new["unique_id"]):
+            if account_taken(entry, user_input, but=login.subentry_id):
                 return self.async_abort(reason="already_configured")
             config = GatewayConfig.of(entry)
             error = await async_try_login(self.hass, config, user_input)
             if error is None:
-                return self.async_update_and_abort(
-                    entry,
-                    login,
-                    title=user_input.get(CONF_NAME) or new["title"],
-                    data=new["data"],
-                    unique_id=new["unique_id"],
-                    reason="reconfigure_successful",
-                )
+                title = user_input.get(CONF_NAME) or user_input[CONF_USERNAME]
+                async_keep_login(self.hass, entry, login, user_input, title)
+                async_end_reauth(self.hass, entry)
+                return self.async_abort(reason="reconfigure_successful")
         suggested = user_input or {**login.data, CONF_NAME: login.title}
         return self._form(
             "reconfigure",
@@ -93,16 +89,6 @@ class LoginSubentryFlow(ConfigSubentryFlow):
             suggested,
             error,
             gateway_id=entry.unique_id or "",
-        )
-
-    def _taken(self, unique_id: str | None) -> bool:
-        """Say whether another login has this account."""
-        own = (
-            self._reconfigure_subentry_id if self.source == SOURCE_RECONFIGURE else None
-        )
-        return any(
-            login.unique_id == unique_id and login.subentry_id != own
-            for login in self._get_entry().get_subentries_of_type(SUBENTRY_LOGIN)
         )
 
     def _form(

@@ -89,6 +89,26 @@ class Logins:
         """Return (meter id, OBIS code) of all that was ever delivered."""
         return set(self._seen_by)
 
+    def renew(self, login_id: str) -> bool:
+        """Forget that an account was refused; say whether it was."""
+        login = self._by_id.get(login_id)
+        if login is None or login.error is None:
+            return False
+        login.error = login.last_session = None
+        return True
+
+    @property
+    def error(self) -> SmgwError | None:
+        """Return why nothing can be read: a refusal first, it needs the owner.
+
+        None while an account works or has yet to be read.
+        """
+        errors = [login.error for login in self if login.error]
+        if len(errors) < len(self):
+            return None
+        refusals = [error for error in errors if isinstance(error, SmgwLoginError)]
+        return next(reversed(refusals or errors), None)
+
     def orphans(self) -> set[tuple[str, str]]:
         """Return, once, the registers that only removed accounts have delivered."""
         for seen_by in self._seen_by.values():

@@ -83,9 +83,7 @@ def describe(register: Register) -> SensorEntityDescription:
         translation_key=name,
         translation_placeholders=placeholders,
         device_class=device_class,
-        state_class=SensorStateClass.TOTAL_INCREASING
-        if register.obis.counts_up
-        else SensorStateClass.MEASUREMENT,
+        state_class=_state_class(register),
         native_unit_of_measurement=register.unit.value or None,
         suggested_display_precision=_PRECISION.get(device_class),
         entity_registry_enabled_default=name in _USUAL,
@@ -103,6 +101,15 @@ def _name(obis: Obis) -> tuple[str, dict[str, str] | None]:
         if (phase := _PHASES.get(obis.c)) and (obis.d, obis.e) == (7, 0):
             return phase[0], {"phase": phase[1]}
     return "register", {"obis": str(obis)}
+
+
+def _state_class(register: Register) -> SensorStateClass:
+    """Return how the register behaves; a balance of energies may fall as well."""
+    if register.obis.counts_up:
+        return SensorStateClass.TOTAL_INCREASING
+    if register.unit.is_quantity:
+        return SensorStateClass.TOTAL
+    return SensorStateClass.MEASUREMENT
 
 
 def _device_class(register: Register) -> SensorDeviceClass | None:

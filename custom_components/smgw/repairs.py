@@ -28,7 +28,7 @@ class CertificateRepairFlow(RepairsFlow):
     async def async_step_init(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Look at the certificate, without sending anything."""
+        """Look at the certificate, without a login."""
         config = GatewayConfig.of(self._entry)
         try:
             self._found = await probe.look(config.address)

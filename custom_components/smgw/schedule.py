@@ -20,14 +20,15 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 def next_reading(now: datetime, interval: timedelta, delay: timedelta) -> datetime:
     """Return the time (UTC) of the next reading.
 
-    `now` is local time with its zone. An interval that divides the day counts from
-    local midnight, so that hourly readings fall on the full hour and daily ones on
+    `now` is local time with its zone. An interval of quarter hours that divides the day
+    counts from local midnight, so that hourly readings fall on the full hour and daily ones on
     the change of day; any other goes by quarter hours. `delay` comes after the slot.
     """
     # All offsets of the zones we serve are whole hours: up to an hour, slots are the
     # same in every zone, and the time change does not touch them.
-    if DAY % interval or interval <= HOUR:
-        step = QUARTER if DAY % interval else interval
+    odd = bool(DAY % interval or interval % QUARTER)
+    if odd or interval <= HOUR:
+        step = QUARTER if odd else interval
         passed = (now.astimezone(UTC) - delay - _EPOCH) // step
         return _EPOCH + (passed + -(-interval // step)) * step + delay
     wall = (now.astimezone(UTC) - delay).astimezone(now.tzinfo)

@@ -334,3 +334,46 @@ async def test_a_hold_survives_a_restart(
     assert entry.state is ConfigEntryState.LOADED
     # and the welcome page is not needed, as it was not before
     assert gateway.requests[0].action == "meterform"
+
+
+async def test_cut_sessions_in_set_up_are_few(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """A session that is cut in the middle costs one as well: set-up waits after it."""
+    gateway.faults.add("drop_mid_answer", action="showMeterProfile")
+    assert not await set_up(hass, entry)
+    for _ in range(60):
+        await timeline.pass_by(minutes=1)
+    assert gateway.logins <= 7
+
+
+async def test_floor_holds_after_a_failure(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+) -> None:
+    """An automation that asks each minute opens no session each minute, failing or not."""
+    await async_setup_component(hass, "homeassistant", {})
+    gateway.faults.add("server_error", action="showMeterProfile")
+    await timeline.go_to(START.replace(minute=30) + SETTLED)
+    before = gateway.logins
+    for _ in range(10):
+        await timeline.pass_by(minutes=1)
+        await async_update_entity(hass, STAIRWELL)
+        assert hass.states.get(STAIRWELL).state == STATE_UNAVAILABLE
+    assert gateway.logins == before
+
+
+async def test_daily_reading_is_repeated_after_a_fault(
+    hass: HomeAssistant, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """A short fault at midnight does not cost a day."""
+    await set_up(hass, make_entry(gateway, **{CONF_INTERVAL: 1440}))
+    gateway.faults.add("session_in_use")
+    midnight = START.replace(hour=23, minute=0)
+    await timeline.go_to(midnight + SETTLED)
+    assert hass.states.get(STAIRWELL).state == STATE_UNAVAILABLE
+    gateway.faults.clear()
+    await timeline.go_to(midnight + timedelta(minutes=15) + SETTLED)
+    assert hass.states.get(STAIRWELL).state != STATE_UNAVAILABLE

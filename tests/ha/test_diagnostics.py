@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from homeassistant.core import HomeAssistant
 from simulator.ppc import PpcGateway
 
-from .conftest import START, Timeline
+from .conftest import START, Timeline, set_up
 from .test_coordinator import SETTLED
 
 
@@ -59,3 +59,18 @@ async def test_diagnostics_of_a_failing_gateway(
         "key": "gateway_fault",
         "detail": "HTTP 500",
     }
+
+
+async def test_diagnostics_of_an_entry_that_failed_to_load(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    entry: MockConfigEntry,
+    gateway: PpcGateway,
+) -> None:
+    """What is known is told: this is when diagnostics are needed most."""
+    gateway.faults.add("truncated")
+    assert not await set_up(hass, entry)
+    diagnostics = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    assert diagnostics["entry"]["failed_with"] == "page_unreadable"
+    assert diagnostics["memory"]["hold"]["key"] == "page_unreadable"
+    assert "snapshot" not in diagnostics

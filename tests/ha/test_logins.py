@@ -325,3 +325,128 @@ async def test_start_with_one_login_refused(
     assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
     (issue,) = ir.async_get(hass).issues.values()
     assert issue.translation_placeholders["login"] == "import"
+
+
+async def test_repaired_account_without_a_new_password(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """The operator mended the account: the same password again brings everything back."""
+    await set_up(hass, entry)
+    gateway.faults.add("portal_error")
+    await timeline.go_to(SLOT)
+    assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
+    gateway.faults.clear()
+    (flow,) = hass.config_entries.flow.async_progress()
+    result = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {"username": "import", "password": "one"}
+    )
+    assert result["reason"] == "reauth_successful"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert hass.states.get(IMPORT).state != STATE_UNAVAILABLE
+    before = gateway.logins
+    await timeline.go_to(SLOT + timedelta(minutes=30))
+    assert gateway.logins == before + 1
+
+
+@pytest.mark.parametrize("loaded_before", [True, False])
+async def test_changed_login_ends_the_question_for_one(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+    loaded_before: bool,
+) -> None:
+    """Whether the entry had loaded or not, *Change login* mends it and closes reauth."""
+    if loaded_before:
+        await set_up(hass, entry)
+    gateway.users["import"] = Account("new", frozenset({"1emh0012345678"}))
+    if loaded_before:
+        await timeline.go_to(SLOT)
+    else:
+        await set_up(hass, entry)
+    assert len(hass.config_entries.flow.async_progress()) == 1
+    flow = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "login"),
+        context={
+            "source": SOURCE_RECONFIGURE,
+            "subentry_id": login_id(entry, "import"),
+        },
+    )
+    result = await hass.config_entries.subentries.async_configure(
+        flow["flow_id"], {"username": "import", "password": "new"}
+    )
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+    assert hass.states.get(IMPORT).state != STATE_UNAVAILABLE
+    assert hass.config_entries.flow.async_progress() == []
+
+
+async def test_reauth_with_the_account_of_another_login(
+    hass: HomeAssistant, both: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """It is refused before the gateway is asked, and can be corrected."""
+    for user in ("import", "export"):
+        gateway.users[user] = Account("changed", frozenset({"1emh0012345678"}))
+    for quarters in range(3):
+        await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
+    (flow,) = hass.config_entries.flow.async_progress()
+    gateway.clear_requests()
+    fields = {"login": login_id(both, "import"), "password": "changed"}
+    flow = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {**fields, "username": "export"}
+    )
+    assert flow["errors"] == {"base": "account_taken"}
+    assert gateway.requests == []
+    result = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {**fields, "username": "import"}
+    )
+    assert result["reason"] == "reauth_successful"
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_reauth_after_the_login_was_deleted(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """There is nothing left to mend."""
+    await set_up(hass, entry)
+    gateway.users["import"] = Account("new", frozenset({"1emh0012345678"}))
+    await timeline.go_to(SLOT)
+    (flow,) = hass.config_entries.flow.async_progress()
+    hass.config_entries.async_remove_subentry(entry, login_id(entry, "import"))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    result = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {"username": "import", "password": "new"}
+    )
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_login")
+
+
+async def test_slots_without_a_turn_do_not_hide_a_fault(
+    hass: HomeAssistant, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """With long intervals a dead gateway stays unavailable until it has answered."""
+    entry = make_entry(gateway, **{CONF_INTERVAL: 60})
+    await set_up(hass, entry)
+    await add(hass, entry, username="export", password="two")
+    gateway.faults.add("drop_before_answer")
+    states = []
+    for quarters in range(12):
+        await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
+        states.append(hass.states.get(IMPORT).state)
+    down = states.index(STATE_UNAVAILABLE)
+    assert set(states[down:]) == {STATE_UNAVAILABLE}
+    gateway.faults.clear()
+    await timeline.go_to(SLOT + timedelta(hours=3, minutes=15))
+    assert hass.states.get(IMPORT).state != STATE_UNAVAILABLE
+
+
+async def test_a_refusal_comes_before_a_missing_meter(
+    hass: HomeAssistant, both: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """Of several failures the one that needs the owner is the one asked about."""
+    gateway.users["import"] = Account("changed", frozenset({"1emh0012345678"}))
+    gateway.users["export"] = Account("two", frozenset({"1xyz0000000000"}))
+    for quarters in range(4):
+        await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert flow["step_id"] == "reauth_confirm"

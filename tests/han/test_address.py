@@ -26,6 +26,7 @@ from custom_components.smgw.han.errors import InvalidAddress
         ("[fe80::1]", "fe80::1", 443),
         ("[fe80::1", "fe80::1", 443),
         ("[fe80::1]:8443", "fe80::1", 8443),
+        ("[fe80::1%eth0]:443", "fe80::1%eth0", 443),
         ("https://[fe80::1]:8443/x", "fe80::1", 8443),
         ("fe80::1%eth0", "fe80::1%eth0", 443),
         ("https://[fe80::1%eth0]/", "fe80::1%eth0", 443),

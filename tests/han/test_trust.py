@@ -59,3 +59,21 @@ def test_power_may_fall() -> None:
     trust = Trust()
     ask(trust, reading("500", 0, POWER))
     assert ask(trust, reading("-20", 1, POWER)) == ({POWER: "-20"}, [])
+
+
+def test_a_leap_is_refused_for_an_hour() -> None:
+    """No home draws a megawatt; but what stays was right."""
+    trust = Trust()
+    ask(trust, reading("100", 0))
+    assert ask(trust, reading("999999999", 1)) == ({}, ["grew_too_fast"])
+    assert ask(trust, reading("100.5", 2)) == ({IMPORT: "100.5"}, [])
+    for quarter in range(3, 7):
+        assert ask(trust, reading("90000", quarter)) == ({}, ["grew_too_fast"])
+    assert ask(trust, reading("90000", 7)) == ({IMPORT: "90000"}, [])
+
+
+def test_growth_over_an_outage() -> None:
+    """A month without readings may have used as much as a month can."""
+    trust = Trust()
+    ask(trust, reading("100", 0))
+    assert ask(trust, reading("700", 96 * 30)) == ({IMPORT: "700"}, [])

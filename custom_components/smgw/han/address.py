@@ -41,7 +41,7 @@ def parse_address(text: str) -> Address:
     """
     text = text.strip()
     if "://" not in text:
-        bare = text.strip("[]")
+        bare = text.removeprefix("[").removesuffix("]")
         if text.count(":") > 1 and _is_ipv6(bare):
             return Address(bare)
         text = f"https://{text}"
@@ -59,6 +59,9 @@ def parse_address(text: str) -> Address:
 
 
 def _is_ipv6(text: str) -> bool:
+    if "]" in text:
+        # no part of an interface's name, whatever the standard library says
+        return False
     try:
         IPv6Address(text)
     except ValueError:

@@ -146,6 +146,9 @@ class PpcDriver:
             if not session.cookie or not pages.is_meter_list(listing):
                 raise pages.explain(listing)
         except (ConnectionCut, AnswerTimeout, SmgwLoginError) as err:
+            if proven and isinstance(err, SmgwLoginError):
+                # Should only this way be refused, the next attempt takes the other.
+                del self._memory["login_by_post"]
             if proven:
                 raise
             raise _OddFirstAnswer(err.key) from err
@@ -170,8 +173,9 @@ class PpcDriver:
         for logical_name in options:
             meter_id = ids.meter_id(logical_name)
             if meter_id is None or meter_id in meters:
+                # A strange name may hold anything, a person's name as well.
                 reason = "duplicate" if meter_id else "strange_meter_id"
-                skipped.append(Skipped(where=logical_name[:60], reason=reason))
+                skipped.append(Skipped(where=meter_id or "", reason=reason))
                 continue
             # Ids change from page to page on some firmware: the newest list counts.
             mid = pages.meter_options(session.latest).get(

@@ -14,7 +14,7 @@ from .model import Meter, Reading, Register, Skipped
 from .obis import Obis
 from .ppc_pages import MeterProfile, ValueRow
 from .trust import Trust, Unusable
-from .units import Unit, parse_unit
+from .units import parse_unit
 
 
 class Readings:
@@ -44,7 +44,7 @@ class Readings:
             try:
                 found.append(_reading(meter_id, row, now, known, changed))
             except Unusable as err:
-                where = f"{meter_id} {row.obis[:30]}"
+                where = f"{meter_id} {Obis.parse(row.obis) or ''}".strip()
                 skipped.append(Skipped(where=where, reason=str(err)))
         return Meter.of(
             logical_name,
@@ -87,9 +87,7 @@ def _reading(
         raise Unusable("unknown_obis")
     if row.value is None:
         raise Unusable("no_value")
-    unit = parse_unit(row.unit)
-    if unit is None or (unit is Unit.NONE and obis.counts_up):
-        # A ratio has no unit; a meter reading without one is half a reading.
+    if (unit := parse_unit(row.unit)) is None:
         raise Unusable("unknown_unit")
     before = known.get(str(obis))
     try:

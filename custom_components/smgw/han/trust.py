@@ -7,13 +7,18 @@ must not disagree. What fails is skipped with a reason.
 
 from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from .model import Reading, Skipped
+from .model import Reading, Register, Skipped
+from .units import Unit
 
 # Certified gateways exist since 2018; they keep readings for at most 24 months.
 _EARLIEST = datetime.fromisoformat("2017-01-01T00:00:00+00:00")
 _AHEAD = timedelta(hours=1)
-# A lower meter reading is believed after so many refusals: an hour of quarter hours.
+# No home draws or feeds in 1 MW, or 1000 m³ in an hour; the slack is for old clocks.
+_FASTEST = Decimal(1000)
+_SLACK = timedelta(minutes=30)
+# An odd meter reading is believed after so many refusals: an hour of quarter hours.
 _BELIEVED_AFTER = 4
 
 
@@ -27,8 +32,8 @@ class Trust:
     def __init__(self) -> None:
         """Start knowing nothing."""
         self._known: dict[str, dict[str, Reading]] = {}
-        # Lower values in a row that were refused, by meter and OBIS code.
-        self._lower: dict[tuple[str, str], int] = {}
+        # Values in a row that were refused, by meter and OBIS code.
+        self._odd: dict[tuple[str, str], int] = {}
 
     def known(self, meter_id: str) -> Mapping[str, Reading]:
         """Return the newest reading of each register of a meter, by OBIS code."""
@@ -57,6 +62,7 @@ class Trust:
             code = str(reading.register.obis)
             try:
                 _check_time(reading.capture_time, now)
+                _check_unit(reading.register)
             except Unusable as err:
                 skip(code, err)
             else:
@@ -74,23 +80,27 @@ class Trust:
         return chosen
 
     def _check_growth(self, before: Reading | None, reading: Reading) -> None:
-        """Refuse a lower meter reading, unless it stays. Raises `Unusable`.
+        """Refuse a meter reading that fell, or rose too fast, unless it stays.
 
-        Home Assistant would take it for a new meter and count it anew; but if it was
-        the reading before that was wrong, the register must come back.
+        Home Assistant would take a fall for a new meter, and count a leap as consumed;
+        but if it was the reading before that was wrong, the register must come back.
+        Raises `Unusable`.
         """
         register = (reading.register.meter_id, str(reading.register.obis))
-        if (
-            before is None
-            or not reading.register.obis.counts_up
-            or reading.value >= before.value
-        ):
-            self._lower.pop(register, None)
+        reason = _odd_growth(before, reading) if before else None
+        if reason is None:
+            self._odd.pop(register, None)
             return
-        refused = self._lower[register] = self._lower.get(register, 0) + 1
+        refused = self._odd[register] = self._odd.get(register, 0) + 1
         if refused <= _BELIEVED_AFTER:
-            raise Unusable("went_backwards")
-        del self._lower[register]
+            raise Unusable(reason)
+        del self._odd[register]
+
+
+def _check_unit(register: Register) -> None:
+    if register.obis.counts_up and not register.unit.is_quantity:
+        # A meter counts an amount; the number would mean something else.
+        raise Unusable("unknown_unit")
 
 
 def _check_time(moment: datetime, now: datetime) -> None:
@@ -98,6 +108,21 @@ def _check_time(moment: datetime, now: datetime) -> None:
         raise Unusable("in_the_future")
     if moment < _EARLIEST:
         raise Unusable("too_old")
+
+
+def _odd_growth(before: Reading, reading: Reading) -> str | None:
+    """Return what is odd about how a meter reading grew, in its unit per hour."""
+    if not reading.register.obis.counts_up:
+        return None
+    if reading.value < before.value:
+        return "went_backwards"
+    passed = reading.capture_time - before.capture_time + _SLACK
+    hours = Decimal(int(passed.total_seconds())) / 3600
+    # Where the unit is a thousandth of the usual one, numbers may be as much larger.
+    scale = 1000 if reading.register.unit in (Unit.WATT_HOUR, Unit.VAR_HOUR) else 1
+    if reading.value - before.value > _FASTEST * scale * hours:
+        return "grew_too_fast"
+    return None
 
 
 def _check_against(before: Reading | None, reading: Reading) -> None:

@@ -25,7 +25,25 @@ class Unit(StrEnum):
     GIGAJOULE = "GJ"
     NONE = ""
 
+    @property
+    def is_quantity(self) -> bool:
+        """Say whether it measures an amount, which a meter can count."""
+        return self in _QUANTITIES
 
+
+_QUANTITIES = frozenset(
+    {
+        Unit.WATT_HOUR,
+        Unit.KILOWATT_HOUR,
+        Unit.VAR_HOUR,
+        Unit.KILOVAR_HOUR,
+        Unit.VOLT_AMPERE_HOUR,
+        Unit.KILOVOLT_AMPERE_HOUR,
+        Unit.CUBIC_METRE,
+        Unit.MEGAJOULE,
+        Unit.GIGAJOULE,
+    }
+)
 _SPELLINGS = {unit.value.casefold(): unit for unit in Unit}
 _SPELLINGS |= {
     "m3": Unit.CUBIC_METRE,
