@@ -34,14 +34,17 @@ async def async_try_login(
 ) -> SmgwError | None:
     """Log in and read the meters once. Return what went wrong."""
     driver = await async_driver(hass, config)
+    memory = await async_memory(hass, config.gateway_id)
+    credentials = Credentials(
+        user=account[CONF_USERNAME], password=account[CONF_PASSWORD]
+    )
     try:
-        await driver.read_latest(
-            Credentials(user=account[CONF_USERNAME], password=account[CONF_PASSWORD])
-        )
+        await driver.read_latest(credentials)
     except SmgwError as err:
         return err
     # Whatever held the polls back is over.
-    (await async_memory(hass, config.gateway_id)).hold = None
+    memory.hold = None
+    memory.accepted(credentials)
     return None
 
 

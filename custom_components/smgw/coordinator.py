@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from . import failures, issues, schedule
 from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identifier
 from .han.driver import Driver, Vendor
-from .han.errors import SmgwError
+from .han.errors import SmgwError, SmgwLoginError
 from .han.model import Snapshot
 from .logins import OWN_FAILURES, Login, Logins
 from .memory import GatewayMemory, Hold
@@ -60,6 +60,9 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self.memory = memory
         self._delay = delay
         self.logins = Logins(entry)
+        for login in self.logins:
+            # The same password once more, at each start, could lock the owner out.
+            login.error = memory.refusal(login.credentials)
         self._interval = self.interval
         self._last_session: datetime | None = None
         self.last_error: SmgwError | None = None
@@ -174,6 +177,8 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             snapshot = await self._driver.read_latest(login.credentials)
         except OWN_FAILURES as err:
             login.error = err
+            if isinstance(err, SmgwLoginError):
+                self.memory.refused(login.credentials, err)
             if not failed_before and any(other.works for other in self.logins):
                 failure = failures.for_poll(err)
                 LOGGER.warning("%s, login %s: %s", self.name, login.title, failure)
@@ -185,6 +190,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             raise self._failure(err) from err
         else:
             self.logins.saw(login, snapshot)
+            self.memory.accepted(login.credentials)
             if failed_before and len(self.logins) > 1:
                 LOGGER.info("%s, login %s works again", self.name, login.title)
         finally:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from homeassistant.core import HomeAssistant, callback
@@ -11,6 +12,8 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
+from .han.errors import LoginDropped, LoginRefused, SmgwLoginError, WrongPassword
+from .han.model import Credentials
 
 _VERSION = 1
 _MEMORIES: HassKey[dict[str, GatewayMemory]] = HassKey(DOMAIN)
@@ -37,6 +40,22 @@ class GatewayMemory:
         self.learned: dict[str, Any] = {}
         """The driver's own notes."""
         self.hold: Hold | None = None
+        self._refused: dict[str, str] = {}
+        """Accounts the gateway refused, as digests, and the keys of its reasons."""
+
+    def refusal(self, account: Credentials) -> SmgwLoginError | None:
+        """Return why the gateway refused an account before, maybe in an earlier run."""
+        key = self._refused.get(_digest(account))
+        kinds = {kind.key: kind for kind in (LoginRefused, LoginDropped)}
+        return kinds.get(key, WrongPassword)("refused before") if key else None
+
+    def refused(self, account: Credentials, error: SmgwLoginError) -> None:
+        """Note that an account was refused; it is not to be tried again by itself."""
+        self._refused[_digest(account)] = error.key
+
+    def accepted(self, account: Credentials) -> None:
+        """Note that an account works."""
+        self._refused.pop(_digest(account), None)
 
     @property
     def current_hold(self) -> Hold | None:
@@ -54,6 +73,7 @@ class GatewayMemory:
         """Read what an earlier run learned."""
         data = await self._store.async_load() or {}
         self.learned.update(data.get("learned") or {})
+        self._refused.update(data.get("refused") or {})
         if hold := data.get("hold"):
             until = dt_util.parse_datetime(hold["until"], raise_on_error=True)
             self.hold = Hold(until, hold["key"], hold["placeholders"])
@@ -68,7 +88,18 @@ class GatewayMemory:
             "key": self.hold.key,
             "placeholders": dict(self.hold.placeholders),
         }
-        return {"learned": dict(self.learned), "hold": hold}
+        return {
+            "learned": dict(self.learned),
+            "refused": dict(self._refused),
+            "hold": hold,
+        }
+
+
+def _digest(account: Credentials) -> str:
+    """Return what tells an account, its password included, without holding it."""
+    return sha256(
+        f"{account.user}\0{account.password}".encode(errors="surrogatepass")
+    ).hexdigest()
 
 
 async def async_memory(hass: HomeAssistant, gateway_id: str) -> GatewayMemory:

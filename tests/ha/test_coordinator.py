@@ -299,6 +299,7 @@ async def test_what_was_learned_survives_a_restart(
     key = f"smgw.{gateway.gateway_id.lower()}"
     assert hass_storage[key]["data"] == {
         "learned": {"firmware": "21929-21929", "login_by_post": True},
+        "refused": {},
         "hold": None,
     }
     await hass.config_entries.async_remove(loaded.entry_id)
@@ -377,3 +378,24 @@ async def test_daily_reading_is_repeated_after_a_fault(
     gateway.faults.clear()
     await timeline.go_to(midnight + timedelta(minutes=15) + SETTLED)
     assert hass.states.get(STAIRWELL).state != STATE_UNAVAILABLE
+
+
+async def test_a_refused_password_is_not_tried_at_each_start(
+    hass: HomeAssistant,
+    hass_storage: dict[str, dict[str, object]],
+    entry: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+) -> None:
+    """Not even by a reload; what is kept for that is no password."""
+    right = gateway.password
+    gateway.users[gateway.user] = Account("changed by the operator")
+    assert not await set_up(hass, entry)
+    for _ in range(3):
+        await timeline.pass_by(minutes=20)
+        await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert gateway.failed_logins == 1
+    assert right not in json.dumps(hass_storage[f"smgw.{gateway.gateway_id.lower()}"])
+    assert len(hass.config_entries.flow.async_progress()) == 1
