@@ -98,12 +98,8 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask where the gateway is; test TCP, TLS and the certificate."""
         error: SmgwError | None = None
         if user_input is not None:
-            try:
-                self._address = parse_address(user_input[CONF_HOST])
-                self._certificate = await probe.look(self._address)
-            except SmgwError as err:
-                error = err
-            else:
+            error = await self._look(user_input)
+            if error is None:
                 await self.async_set_unique_id(
                     self._certificate.gateway_id, raise_on_progress=False
                 )
@@ -213,12 +209,8 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
         entry: SmgwConfigEntry = self._get_reconfigure_entry()
         error: SmgwError | None = None
         if user_input is not None:
-            try:
-                self._address = parse_address(user_input[CONF_HOST])
-                self._certificate = await probe.look(self._address)
-            except SmgwError as err:
-                error = err
-            else:
+            error = await self._look(user_input)
+            if error is None:
                 await self.async_set_unique_id(self._certificate.gateway_id)
                 self._abort_if_unique_id_mismatch(
                     reason="other_gateway",
@@ -257,6 +249,15 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
     def _reconfigured(self, entry: SmgwConfigEntry) -> ConfigFlowResult:
         self._change_data(entry)
         return self.async_abort(reason="reconfigure_successful")
+
+    async def _look(self, user_input: Mapping[str, Any]) -> SmgwError | None:
+        """Find out who is at the address typed. Return what went wrong."""
+        try:
+            self._address = parse_address(user_input[CONF_HOST])
+            self._certificate = await probe.look(self._address)
+        except SmgwError as err:
+            return err
+        return None
 
     @property
     def _vendor(self) -> Vendor:

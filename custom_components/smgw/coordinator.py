@@ -5,15 +5,13 @@ from datetime import datetime, timedelta
 from random import uniform
 from typing import override
 
-from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from . import failures, issues, schedule
-from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identifier
+from . import devices, failures, issues, schedule
+from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER
 from .han.driver import Driver, Vendor
 from .han.errors import SmgwError, SmgwLoginError
 from .han.model import Snapshot
@@ -85,7 +83,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         fresh = self.logins.sync(self.config_entry)
         if orphans := self.logins.orphans():
             self.data = self.logins.merged(self.gateway_id)
-            self._async_forget(orphans)
+            devices.async_forget(self.hass, self.config_entry, orphans, self.data)
         if self.interval != self._interval:
             self._interval = self.interval
             self._plan_next()
@@ -152,7 +150,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             # Nobody was asked, so nobody has said that the fault is over.
             raise failures.for_poll(self.last_error)
         snapshot = self.logins.merged(self.gateway_id)
-        self._async_update_firmware(snapshot.gateway.firmware)
+        devices.async_show_firmware(self.hass, self.config_entry, snapshot.gateway)
         return snapshot
 
     def _turn(self, now: datetime) -> list[Login]:
@@ -205,26 +203,6 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             self.memory.hold = Hold(until, err.key, err.placeholders)
         return failures.for_poll(err)
 
-    @callback
-    def _async_forget(self, registers: set[tuple[str, str]]) -> None:
-        """Remove the entities, and meters, that only a removed login had seen."""
-        entities = er.async_get(self.hass)
-        for meter_id, obis in registers:
-            unique_id = f"{meter_identifier(self.gateway_id, meter_id)}_{obis}"
-            entity_id = entities.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id)
-            if entity_id is not None:
-                entities.async_remove(entity_id)
-        devices = dr.async_get(self.hass)
-        for meter_id in {
-            meter_id for meter_id, _ in registers
-        } - self.data.meters.keys():
-            device = devices.async_get_device_by_identifier(
-                (DOMAIN, meter_identifier(self.gateway_id, meter_id)),
-                self.config_entry.entry_id,
-            )
-            if device is not None:
-                devices.async_remove_device(device.id)
-
     def _plan_next(self, interval: timedelta | None = None) -> None:
         """Put the next reading a little behind its slot."""
         now = dt_util.now()
@@ -233,13 +211,3 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             interval = self._interval if len(self.logins) < 2 else self.vendor.floor
         due = schedule.next_reading(now, interval, self._delay())
         self.update_interval = due - dt_util.as_utc(now)
-
-    @callback
-    def _async_update_firmware(self, firmware: str | None) -> None:
-        """Show a new firmware on the gateway's device."""
-        registry = dr.async_get(self.hass)
-        device = registry.async_get_device_by_identifier(
-            (DOMAIN, self.gateway_id), self.config_entry.entry_id
-        )
-        if device and firmware and device.sw_version != firmware:
-            registry.async_update_device(device.id, sw_version=firmware)

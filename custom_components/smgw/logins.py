@@ -90,11 +90,11 @@ class Logins:
         return set(self._seen_by)
 
     def renew(self, login_id: str) -> bool:
-        """Forget that an account was refused; say whether it was."""
+        """Make an account that failed a new one; say whether it had failed."""
         login = self._by_id.get(login_id)
         if login is None or login.error is None:
             return False
-        login.error = login.last_session = None
+        login.snapshot = login.error = login.last_session = None
         return True
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smgw.const import CONF_INTERVAL, DOMAIN
+from custom_components.smgw.const import CONF_INTERVAL
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     SOURCE_USER,
@@ -295,7 +295,6 @@ async def test_unknown_is_not_unavailable(
     for quarters in range(2):
         await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
     assert hass.states.get(EXPORT).state == "unknown"
-    assert DOMAIN in hass.config.components
 
 
 async def test_gateway_fails_for_all(

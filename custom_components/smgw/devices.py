@@ -1,0 +1,45 @@
+"""What running data change in Home Assistant's registries of devices and entities."""
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+
+from .const import DOMAIN, meter_identifier
+from .han.model import Gateway, Snapshot
+from .models import SmgwConfigEntry
+
+
+@callback
+def async_show_firmware(
+    hass: HomeAssistant, entry: SmgwConfigEntry, gateway: Gateway
+) -> None:
+    """Show a new firmware on the gateway's device."""
+    registry = dr.async_get(hass)
+    device = registry.async_get_device_by_identifier(
+        (DOMAIN, gateway.gateway_id), entry.entry_id
+    )
+    if device and gateway.firmware and device.sw_version != gateway.firmware:
+        registry.async_update_device(device.id, sw_version=gateway.firmware)
+
+
+@callback
+def async_forget(
+    hass: HomeAssistant,
+    entry: SmgwConfigEntry,
+    registers: set[tuple[str, str]],
+    left: Snapshot,
+) -> None:
+    """Remove registers, by (meter id, OBIS code), and meters with nothing `left`."""
+    entities = er.async_get(hass)
+    devices = dr.async_get(hass)
+    gateway_id = left.gateway.gateway_id
+    for meter_id, obis in registers:
+        unique_id = f"{meter_identifier(gateway_id, meter_id)}_{obis}"
+        if found := entities.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id):
+            entities.async_remove(found)
+    for meter_id in {meter_id for meter_id, _ in registers} - left.meters.keys():
+        device = devices.async_get_device_by_identifier(
+            (DOMAIN, meter_identifier(gateway_id, meter_id)), entry.entry_id
+        )
+        if device is not None:
+            devices.async_remove_device(device.id)
