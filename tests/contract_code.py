@@ -361,6 +361,25 @@ def flows() -> dict[str, Flow]:
     return found
 
 
+def fix_flows() -> dict[str, Flow]:
+    """Return what the fix flows show, by the kind of issue they are made for."""
+    module = Module(INTEGRATION / "repairs.py")
+    readers = {
+        node.name: FlowReader(module, node).flow
+        for node in module.tree.body
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(b, ast.Name) and b.id == "RepairsFlow" for b in node.bases)
+    }
+    found = {}
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.If(test=test, body=[ast.Return(ast.Call(ast.Name(id=flow)))]):
+                for name, call in calls(test):
+                    if name == "startswith" and (kind := module.text(call.args[0])):
+                        found[kind] = readers[flow]
+    return found
+
+
 def subentry_type(module: Module, flow: str) -> str:
     """Return the type that a subentry flow is registered for: `{SUBENTRY_LOGIN: LoginFlow}`."""
     for node in ast.walk(module.tree):

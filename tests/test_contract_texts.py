@@ -180,13 +180,24 @@ def test_issues(english: dict[str, Any], sources: list[code.Module]) -> None:
     assert issues.keys() == {one.key for one in shown}
 
 
-def test_fix_flows(english: dict[str, Any], sources: list[code.Module]) -> None:
-    """A fix flow gets the variables of its texts from the module that holds it."""
-    (repairs,) = (module for module in sources if module.path.name == "repairs.py")
-    given = code.literal_keys(repairs.tree)
-    for key, issue in english.get("issues", {}).items():
-        missing = placeholders(issue.get("fix_flow", {})) - given
-        assert not missing, f"the fix flow of {key} lacks {missing}"
+def test_fix_flows(english: dict[str, Any]) -> None:
+    """Each step, field, error and end of a fix flow has text and gets its variables."""
+    found = code.fix_flows()
+    issues = english.get("issues", {})
+    assert found.keys() == {key for key, issue in issues.items() if "fix_flow" in issue}
+    for key, flow in found.items():
+        texts = issues[key]["fix_flow"]
+        fits(flow.steps, texts["step"])
+        assert texts["step"].keys() == {step.key for step in flow.steps}
+        for step, fields in flow.fields.items():
+            shown = texts["step"][step]
+            assert shown.get("data", {}).keys() == fields, step
+            assert shown.get("data_description", {}).keys() == fields, step
+        given = set.intersection(*(set(step.placeholders) for step in flow.steps))
+        fits(flow.errors, texts.get("error", {}), given)
+        assert texts.get("error", {}).keys() == {error.key for error in flow.errors}
+        fits(flow.aborts, texts.get("abort", {}))
+        assert texts.get("abort", {}).keys() == {abort.key for abort in flow.aborts}
 
 
 @pytest.mark.parametrize(

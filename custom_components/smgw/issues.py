@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
+from .const import CONF_LOGIN, DOMAIN
 from .han.errors import CertificateChanged, SmgwError
 from .models import GatewayConfig, SmgwConfigEntry
 
@@ -65,7 +65,8 @@ def async_sync_logins(
             hass,
             DOMAIN,
             f"{prefix}{login_id}",
-            is_fixable=False,
+            data={"entry_id": entry.entry_id, CONF_LOGIN: login_id},
+            is_fixable=True,
             severity=ir.IssueSeverity.ERROR,
             translation_key=LOGIN_FAILED,
             translation_placeholders={

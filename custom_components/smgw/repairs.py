@@ -1,4 +1,6 @@
-"""Fix flow for a changed certificate: look again, compare, confirm."""
+"""Fix flows: a changed certificate is compared and accepted, a login asked for anew."""
+
+from typing import Any
 
 from homeassistant.components.repairs import (
     ConfirmRepairFlow,
@@ -6,13 +8,16 @@ from homeassistant.components.repairs import (
     RepairsFlowResult,
 )
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_CERTIFICATE
+from .attempt import account_taken, async_end_reauth, async_keep_login, async_try_login
+from .const import CONF_CERTIFICATE, CONF_LOGIN
 from .han import probe
 from .han.certificate import GatewayCertificate
 from .han.errors import SmgwError
-from .issues import CERTIFICATE_CHANGED
+from .issues import CERTIFICATE_CHANGED, LOGIN_FAILED
+from .login_flow import LOGIN_SCHEMA
 from .models import GatewayConfig, SmgwConfigEntry
 
 
@@ -66,13 +71,67 @@ class CertificateRepairFlow(RepairsFlow):
         return self.async_create_entry(data={})
 
 
+class LoginRepairFlow(RepairsFlow):
+    """Asks for the account of one login that fails; keeps it once it has worked."""
+
+    def __init__(self, entry: SmgwConfigEntry, login_id: str) -> None:
+        """Take the entry and the id of its login."""
+        self._entry = entry
+        self._login_id = login_id
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Start with the account."""
+        return await self.async_step_login()
+
+    async def async_step_login(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Ask for the account, and test it over the pinned certificate."""
+        login = self._entry.subentries.get(self._login_id)
+        if login is None or not self.hass.config_entries.async_get_entry(
+            self._entry.entry_id
+        ):
+            # Deleted while the form was open.
+            return self.async_abort(reason="no_login")
+        errors: dict[str, str] = {}
+        error: SmgwError | None = None
+        if user_input is not None:
+            if account_taken(self._entry, user_input, but=self._login_id):
+                errors["base"] = "account_taken"
+            elif error := await async_try_login(
+                self.hass, GatewayConfig.of(self._entry), user_input
+            ):
+                errors["base"] = error.key
+            else:
+                async_keep_login(self.hass, self._entry, login, user_input, login.title)
+                async_end_reauth(self.hass, self._entry)
+                return self.async_create_entry(data={})
+        suggested = user_input or login.data
+        kept = {key: v for key, v in suggested.items() if key != CONF_PASSWORD}
+        return self.async_show_form(
+            step_id="login",
+            data_schema=self.add_suggested_values_to_schema(LOGIN_SCHEMA, kept),
+            errors=errors,
+            description_placeholders={
+                "gateway_id": self._entry.unique_id or "",
+                "login": login.title,
+            }
+            | (error.placeholders if error else {}),
+        )
+
+
 async def async_create_fix_flow(
     hass: HomeAssistant,
     issue_id: str,
     data: dict[str, str | int | float | None] | None,
 ) -> RepairsFlow:
     """Return the flow that fixes an issue."""
-    entry = hass.config_entries.async_get_entry(str((data or {}).get("entry_id")))
+    known = data or {}
+    entry = hass.config_entries.async_get_entry(str(known.get("entry_id")))
     if entry is not None and issue_id.startswith(CERTIFICATE_CHANGED):
         return CertificateRepairFlow(entry)
+    if entry is not None and issue_id.startswith(LOGIN_FAILED):
+        return LoginRepairFlow(entry, str(known.get(CONF_LOGIN)))
     return ConfirmRepairFlow()
