@@ -13,7 +13,7 @@ import tempfile
 from ha_process import ROOT
 
 from .cases import POLLS
-from .machine import facts
+from .machine import facts, programs_of
 from .measure import measure_parsing, measure_polls
 from .process import BenchError
 from .report import listing, page, table
@@ -44,12 +44,13 @@ def main() -> int:
 async def _run(folder: Path, *, write: bool) -> int:
     load = os.getloadavg()[0]
     lines: list[Line] = []
+    programs: dict[str, str] = {}
     for case in POLLS:
         result = await measure_polls(case, folder)
         lines += lines_of(result)
-        hello = result.hello
+        programs |= programs_of(result)
     lines.append(line_of_parsing(await measure_parsing(folder)))
-    about = facts(hello, load)
+    about = [*facts(load), *programs.items()]
     print(table(lines), listing(about), sep="\n\n")
     if write:
         DOCUMENT.parent.mkdir(exist_ok=True)

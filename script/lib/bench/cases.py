@@ -1,4 +1,4 @@
-"""What is measured: a gateway, the two clients that read it, and the goals."""
+"""What is measured: a gateway, the clients that read it, and the goals."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ MAX_HOLD = 0.005  # seconds
 # The clock stands: every poll of both clients finds the same values.
 CLOCK = "2026-01-15T10:05:00"
 
+OURS = "bench.our_client"
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -17,26 +19,64 @@ class Case:
 
     title: str
     gateway: tuple[str, ...]
-    """Arguments of the simulator."""
+    """Arguments of the simulator, the maker first."""
     max_requests: int
-    """Challenge, login, meter list, one per meter, logout; see the driver."""
-    ours: str = "bench.our_client"
-    peer: str = "bench.peer_client"
+    """See the driver: challenge, login, lists, one per meter or usage point, logout."""
+    peer: str = ""
+    """The published client; empty where there is none, or none that reads as much."""
+    first: bool = False
+    """Whether each poll is a client's first one, which knows nothing yet."""
+    max_cpu_ratio: float | None = None
 
+
+def _ppc(title: str, max_requests: int, *arguments: str) -> Case:
+    return Case(
+        f"PPC, {title}",
+        ("ppc", *arguments),
+        max_requests,
+        peer="bench.peer_ppc",
+        max_cpu_ratio=MAX_CPU_RATIO,
+    )
+
+
+_ONE = ("--scenario", "one")
+_HOUSE = ("--scenario", "house")
+_THEBEN = "bench.peer_theben"
 
 POLLS = (
-    Case("1 meter, 1 register", ("--scenario", "one"), max_requests=4),
+    _ppc("1 meter, 1 register", 4, *_ONE),
+    _ppc("the same, welcome page needed", 5, *_ONE, "--fault", "get_first_only"),
+    _ppc("5 meters, 8 registers", 8, *_HOUSE),
+    Case("Theben, 1 meter, 1 register", ("theben", *_ONE), 3, _THEBEN),
     Case(
-        "the same, welcome page needed",
-        ("--scenario", "one", "--fault", "get_first_only"),
-        max_requests=5,
+        "Theben, 1 meter, 1 register, first poll",
+        ("theben", *_ONE),
+        6,
+        _THEBEN,
+        first=True,
     ),
-    Case("5 meters, 8 registers", ("--scenario", "house"), max_requests=8),
+    Case("Theben, 5 meters, 8 registers", ("theben", *_HOUSE), 8),
+    # nine usage points, each asked for its registers and for its readings
+    Case(
+        "Theben, 5 meters, 8 registers, first poll",
+        ("theben", *_HOUSE),
+        22,
+        first=True,
+    ),
+    Case(
+        "Theben, contracts with years of daily periods, first poll",
+        ("theben", *_HOUSE, "--fault", "daily_periods"),
+        22,
+        first=True,
+    ),
+    Case("EMH, 1 meter, 1 register", ("emh", *_ONE), 4),
+    Case("EMH, 5 meters, 8 registers", ("emh", *_HOUSE), 8),
 )
 
 PAGE_ROWS = 200
 PAGE = Case(
-    f"page of {PAGE_ROWS} rows",
-    ("--scenario", "one", "--fault", f"small_pages:rows={PAGE_ROWS}"),
+    f"PPC, page of {PAGE_ROWS} rows",
+    ("ppc", *_ONE, "--fault", f"small_pages:rows={PAGE_ROWS}"),
     max_requests=0,
+    peer="bench.peer_ppc",
 )

@@ -1,7 +1,8 @@
 """The child's side of a measurement: one JSON line out for each line in.
 
-`poll` measures the CPU of one poll, `hold` how long it holds the event loop, `parse
-FILE` the CPU of reading one saved page. Runs in any environment: standard library only.
+`poll` measures the CPU of one poll, `hold` how long it holds the event loop (both
+`first`: of a client that knows nothing yet), `parse FILE` the CPU of reading one saved
+page. Runs in any environment: standard library only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.metadata import version
 import json
 import os
@@ -46,6 +48,9 @@ class Client:
     packages: tuple[str, ...] = ()
     """Distributions whose versions matter."""
 
+    async def forget(self) -> None:
+        """Know nothing of the gateway, as after the start of Home Assistant."""
+
     async def prepare(self) -> None:
         """Do what happens once, or what is not part of a poll."""
 
@@ -56,6 +61,11 @@ class Client:
     def parse(self, page: bytes) -> None:
         """Read a page with values."""
         raise NotImplementedError
+
+
+def plain(value: object) -> str:
+    """Return a number as both clients would write it."""
+    return f"{Decimal(str(value)).normalize():f}"
 
 
 def serve(client: Client) -> None:
@@ -70,6 +80,8 @@ def serve(client: Client) -> None:
             if command == "parse":
                 _answer(**_parse(client, Path(argument).read_bytes()))
             else:
+                if argument == "first":
+                    runner.run(client.forget())
                 runner.run(client.prepare())
                 _answer(**_POLLS[command](runner, client.poll()))
 

@@ -9,21 +9,29 @@ import platform
 import re
 from typing import Any
 
-from .measure import Pair
+from .measure import PollResult
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
-def facts(hello: Pair[dict[str, Any]], load: float) -> list[tuple[str, str]]:
+def facts(load: float) -> list[tuple[str, str]]:
     """Return names and values; `load` is the machine's before the run."""
     return [
         ("Date", datetime.now(UTC).date().isoformat()),
         ("CPU", f"{_cpu_model()}, {os.cpu_count()} cores"),
         ("System", f"{platform.system()} {platform.machine()}"),
         ("Load before the run", f"{load:.1f}"),
-        ("smgw", _programs(hello.ours)),
-        ("peer", _programs(hello.peer)),
     ]
+
+
+def programs_of(result: PollResult) -> dict[str, str]:
+    """Return the versions of the clients, by name."""
+    hello = result.hello
+    found = {"smgw": _programs(hello.ours)}
+    if hello.peer is not None:
+        name, _, _ = hello.peer["packages"][0].partition(" ")
+        found[name] = _programs(hello.peer)
+    return found
 
 
 def _cpu_model() -> str:

@@ -6,7 +6,7 @@ The clients take turns poll by poll, so that what else the machine does hits bot
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 import json
@@ -17,9 +17,9 @@ from typing import Any
 from gateways import Gateway, GatewayError, start_gateway
 from ha_process import ROOT, environment, stop
 
-from .cases import CLOCK, PAGE, Case
+from .cases import CLOCK, OURS, PAGE, Case
 from .child import Job
-from .process import OURS, PEERS, BenchError, ClientProcess, client, last_line
+from .process import OUR_VENV, PEER_VENV, BenchError, ClientProcess, client, last_line
 from .relay import relay_to
 
 WARM_UP = 3
@@ -29,22 +29,31 @@ BYTE_POLLS = 5
 
 @dataclass(frozen=True, slots=True)
 class Pair[T]:
-    """The same of both clients."""
+    """The same of both clients; None where there is no published one."""
 
     ours: T
-    peer: T
+    peer: T | None
+
+    def map[R](self, change: Callable[[T], R]) -> Pair[R]:
+        """Return what becomes of both."""
+        return Pair(change(self.ours), None if self.peer is None else change(self.peer))
+
+
+type Numbers = Pair[list[float]]
+"""One number per poll."""
+type Answers = Pair[list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What polls cost: one number per poll."""
+    """What polls cost."""
 
     case: Case
-    requests: Pair[list[float]]
-    cpu: Pair[list[float]]
-    hold: Pair[list[float]]
-    hold_cpu: Pair[list[float]]
-    passed: Pair[list[float]]
+    requests: Numbers
+    cpu: Numbers
+    hold: Numbers
+    hold_cpu: Numbers
+    passed: Numbers
     hello: Pair[dict[str, Any]]
 
 
@@ -69,9 +78,9 @@ async def measure_polls(case: Case, folder: Path) -> PollResult:
     async with _gateway(case, folder) as (gateway, log):
         job = _job(gateway)
         async with _clients(case, job, folder) as both:
-            requests, answers = await _cpu_pass(both, _Log(log))
-            holds = await _turns(both, "hold", 0, POLLS)
-            hello = Pair(both.ours.hello, both.peer.hello)
+            requests, answers = await _cpu_pass(case, both, _Log(log))
+            holds = await _turns(both, _command("hold", case), 0, POLLS)
+            hello = both.map(lambda running: running.hello)
         passed = await _byte_pass(case, job, folder)
     return PollResult(
         case=case,
@@ -84,7 +93,7 @@ async def measure_polls(case: Case, folder: Path) -> PollResult:
     )
 
 
-async def measure_parsing(folder: Path) -> Pair[list[float]]:
+async def measure_parsing(folder: Path) -> Numbers:
     """Return the CPU times of reading one large page."""
     page = folder / "page.html"
     async with _gateway(PAGE, folder) as (gateway, _):
@@ -96,56 +105,70 @@ async def measure_parsing(folder: Path) -> Pair[list[float]]:
 
 
 async def _cpu_pass(
-    both: Pair[ClientProcess], log: _Log
-) -> tuple[Pair[list[float]], Pair[list[dict[str, Any]]]]:
+    case: Case, both: Pair[ClientProcess], log: _Log
+) -> tuple[Numbers, Answers]:
     """Poll; see that both read the same, and count the requests of each."""
-    await _turns(both, "poll", WARM_UP, 0)
+    command = _command("poll", case)
+    await _turns(both, command, WARM_UP, 0)
     log.new()
-    requests, answers = Pair[list[float]]([], []), Pair[list[dict[str, Any]]]([], [])
+    requests: Numbers = both.map(lambda _: [])
+    answers: Answers = both.map(lambda _: [])
     for _ in range(POLLS):
-        for name in ("ours", "peer"):
-            getattr(answers, name).append(await getattr(both, name).ask("poll"))
-            getattr(requests, name).append(float(log.new()))
-        if answers.ours[-1]["values"] != answers.peer[-1]["values"]:
-            raise BenchError(
-                f"the clients read different values: {answers.ours[-1]['values']} "
-                f"and {answers.peer[-1]['values']}"
-            )
+        for running, counted, given in _sides(both, requests, answers):
+            given.append(await running.ask(command))
+            counted.append(float(log.new()))
+        if answers.peer is not None:
+            _compare(answers.ours[-1]["values"], answers.peer[-1]["values"])
     return requests, answers
 
 
-async def _byte_pass(case: Case, job: Job, folder: Path) -> Pair[list[float]]:
+def _compare(ours: list[str], peer: list[str]) -> None:
+    """See that both read the same; a client may leave out the name of the meter."""
+    same = len(ours) == len(peer)
+    if not same or not all(map(str.endswith, ours, peer, strict=True)):
+        raise BenchError(f"the clients read different values: {ours} and {peer}")
+
+
+async def _byte_pass(case: Case, job: Job, folder: Path) -> Numbers:
     """Poll through a relay that counts."""
-    passed = Pair[list[float]]([], [])
+    command = _command("poll", case)
     async with (
         relay_to(job.url) as (relay, url),
         _clients(case, replace(job, url=url), folder) as both,
     ):
-        await _turns(both, "poll", WARM_UP, 0)
+        passed: Numbers = both.map(lambda _: [])
+        await _turns(both, command, WARM_UP, 0)
         for _ in range(BYTE_POLLS):
-            for name in ("ours", "peer"):
+            for running, counted in _sides(both, passed):
                 before = await relay.settled()
-                await getattr(both, name).ask("poll")
-                getattr(passed, name).append(float(await relay.settled() - before))
+                await running.ask(command)
+                counted.append(float(await relay.settled() - before))
     return passed
+
+
+def _command(name: str, case: Case) -> str:
+    return f"{name} first" if case.first else name
+
+
+def _sides(*pairs: Pair[Any]) -> list[tuple[Any, ...]]:
+    """Return what belongs to our client, then what belongs to the peer, if any."""
+    sides = [tuple(pair.ours for pair in pairs), tuple(pair.peer for pair in pairs)]
+    return [side for side in sides if side[0] is not None]
 
 
 async def _turns(
     both: Pair[ClientProcess], command: str, warm_up: int, count: int
-) -> Pair[list[dict[str, Any]]]:
+) -> Answers:
     """Ask both in turn; return the answers after the warm-up."""
-    answers = Pair[list[dict[str, Any]]]([], [])
+    answers: Answers = both.map(lambda _: [])
     for _ in range(warm_up + count):
-        answers.ours.append(await both.ours.ask(command))
-        answers.peer.append(await both.peer.ask(command))
-    return Pair(answers.ours[warm_up:], answers.peer[warm_up:])
+        for running, given in _sides(both, answers):
+            given.append(await running.ask(command))
+    return answers.map(lambda given: given[warm_up:])
 
 
-def _column(answers: Pair[list[dict[str, Any]]], name: str) -> Pair[list[float]]:
-    return Pair(
-        [answer[name] for answer in answers.ours],
-        [answer[name] for answer in answers.peer],
-    )
+def _column(answers: Answers, name: str) -> Numbers:
+    return answers.map(lambda given: [answer[name] for answer in given])
 
 
 def _job(gateway: Gateway) -> Job:
@@ -163,8 +186,9 @@ def _job(gateway: Gateway) -> Job:
 async def _gateway(case: Case, folder: Path) -> AsyncIterator[tuple[Gateway, Path]]:
     log = folder / "gateway.log"
     log.unlink(missing_ok=True)
+    maker, *arguments = case.gateway
     try:
-        gateway = await start_gateway("ppc", 0, log, "--clock", CLOCK, *case.gateway)
+        gateway = await start_gateway(maker, 0, log, "--clock", CLOCK, *arguments)
     except GatewayError as err:
         reason = last_line(log)
         raise BenchError(f"the gateway of {case.title!r}: {reason}") from err
@@ -179,18 +203,21 @@ async def _clients(
     case: Case, job: Job, folder: Path
 ) -> AsyncIterator[Pair[ClientProcess]]:
     async with AsyncExitStack() as stack:
-        ours = client(case.ours, OURS, job, folder / "ours.log")
-        peer = client(case.peer, PEERS, job, folder / "peer.log")
-        yield Pair(
-            await stack.enter_async_context(ours),
-            await stack.enter_async_context(peer),
+        ours = await stack.enter_async_context(
+            client(OURS, OUR_VENV, job, folder / "ours.log")
         )
+        peer = None
+        if case.peer:
+            peer = await stack.enter_async_context(
+                client(case.peer, PEER_VENV, job, folder / "peer.log")
+            )
+        yield Pair(ours, peer)
 
 
 async def _save_page(job: Job, page: Path) -> None:
     paths = os.pathsep.join((str(ROOT / "script" / "lib"), str(ROOT)))
     process = await asyncio.create_subprocess_exec(
-        str(OURS / "bin" / "python"),
+        str(OUR_VENV / "bin" / "python"),
         *("-m", "bench.page", json.dumps(asdict(job)), str(page)),
         env={**environment(), "PYTHONPATH": paths},
     )

@@ -15,7 +15,7 @@ from custom_components.smgw.han.tls import fetch_certificate
 from custom_components.smgw.han.transport import Transport
 
 from .cases import PAGE_ROWS
-from .child import Client, Job, serve
+from .child import Client, Job, plain, serve
 
 
 class OurClient(Client):
@@ -29,6 +29,12 @@ class OurClient(Client):
         self._now = datetime.fromisoformat(job.now)
         self._memory: dict[str, Any] = {}
         self._driver: Driver | None = None
+
+    @override
+    async def forget(self) -> None:
+        """Begin as after set-up: the certificate is known, nothing else."""
+        self._memory.clear()
+        self._driver = None
 
     @override
     async def prepare(self) -> None:
@@ -51,7 +57,7 @@ class OurClient(Client):
             Credentials(user=self._job.user, password=self._job.password)
         )
         values = [
-            f"{meter.logical_name} {obis} {reading.value}"
+            f"{meter.logical_name} {obis} {plain(reading.value)}"
             for meter in snapshot.meters.values()
             for obis, reading in meter.readings.items()
         ]

@@ -16,8 +16,8 @@ from ha_process import ROOT, environment, stop
 
 from .child import Job
 
-OURS = ROOT / ".venv"
-PEERS = ROOT / ".venv-peers"
+OUR_VENV = ROOT / ".venv"
+PEER_VENV = ROOT / ".venv-peers"
 # Home Assistant, which our package imports, takes a while on a cold disk.
 PATIENCE = 60
 

@@ -15,9 +15,10 @@ _PAGE = """\
 Made by `script/bench --write`; do not edit by hand. `script/bench` alone prints the
 table, and exits with 1 if a goal is missed.
 
-Our driver (`custom_components/smgw/han/`) beside the published client
-`py-ppc-smgw` (requirements/peers.txt): same machine, same run, same
-simulated gateway, the gateway and each client in a process of its own, polls in turn.
+Our drivers (`custom_components/smgw/han/`) beside published clients
+(requirements/peers.txt): `py-ppc-smgw` for PPC, `theben-conexa-smgw` for Theben. EMH has
+no published client, so ours stands alone. Same machine, same run, same simulated gateway,
+the gateway and each client in a process of its own, polls in turn.
 
 {table}
 
@@ -25,26 +26,33 @@ simulated gateway, the gateway and each client in a process of its own, polls in
 
 ## What is measured
 
-- **A poll** is login, meter list, newest values of all meters, firmware, logout, over a
-  new TLS connection (certificate and key on the curve P-256). Both read the same values,
-  or the run fails. We take the firmware from the foot of a page; the peer makes the calls
-  that its users make (GET, `meterform`, `showMeterProfile` per meter, `swversions`,
-  `logout`). We pin the certificate; the peer verifies none.
+- **A poll** is login, lists, newest values of all meters, firmware, logout where there is
+  one, over a new TLS connection with a certificate on the maker's curve. Both clients read
+  the same values, or the run fails. We pin the certificate; the peers verify none.
+  - **PPC**: we take the firmware from the foot of a page; the peer makes the calls that its
+    users make (GET, `meterform`, `showMeterProfile` per meter, `swversions`, `logout`).
+  - **Theben**: a first poll looks for path, usage points and their registers; a steady one
+    only reads. We look for them again once a day, and ask at each poll who answers, what its
+    clock says and what firmware it has (`smgw-info`), with a challenge of its own. The peer
+    asks for all that once, when it is created, and then sends one request with an old
+    nonce, by which it hopes the gateway knows it. It reads one usage point: where there are
+    more, ours stands alone.
+  - **EMH**: challenge, list of meters, system information, one request per meter.
 - **Requests** are counted by the gateway; the answer to the first, 401, is one of them.
 - **CPU** is user and system time of the client's process, all threads, imports excluded:
-  median of {polls} polls after {warm_up} to warm up, with quartiles. The peer's HTTP client
-  is made outside the measured time. On Linux both run on the same core for this.
+  median of {polls} polls after {warm_up} to warm up, with quartiles. The peers' HTTP clients
+  are made outside the measured time. On Linux both run on the same core for this.
 - **Bytes** pass a counting TCP relay, TLS included, TCP and IP headers not: median of
   {byte_polls} polls, in a pass of its own.
 - **Hold** is the longest single callback of the event loop in a poll, median of {polls}.
   Judged is the time on the clock, which on a busy machine includes what other processes
   took; beside it the CPU time of the loop's thread. Home Assistant's own work with the
-  values is not in it. The peer parses in a worker thread.
+  values is not in it. The peer for PPC parses in a worker thread.
 - **Parsing** is one page of `showMeterValues`, from bytes to checked readings (ours) or
   to readings (the peer's), median of {polls}.
 
 The simulated gateway answers at once; a real one takes seconds, which neither client can
-change. Requests are what it feels: it is one CGI process per request.
+change. Requests are what it feels: on a PPC gateway each is a CGI process.
 """
 
 
@@ -83,7 +91,7 @@ def _cells(line: Line) -> tuple[str, ...]:
         line.measure,
         line.ours,
         line.peer,
-        f"{line.ratio:.2f}",
+        "" if line.ratio is None else f"{line.ratio:.2f}",
         line.goal,
         line.verdict,
     )

@@ -12,7 +12,7 @@ import httpx  # noqa: TID251
 from py_ppc_smgw import PPCSMGWClient  # type: ignore[import-not-found]
 from py_ppc_smgw.parsing import parse_meter_reading  # type: ignore[import-not-found]
 
-from .child import Client, Job, serve
+from .child import Client, Job, plain, serve
 
 PATH = "/cgi-bin/hanservice.cgi"
 
@@ -50,7 +50,7 @@ class PeerClient(Client):
             for meter in await client.get_meters():
                 readings = await client.get_meter_reading(meter)
                 values += [
-                    f"{meter.name} {obis.canonical} {reading.value}"
+                    f"{meter.name} {obis.canonical} {plain(reading.value)}"
                     for obis, reading in readings.items()
                 ]
             versions = await client.get_firmware_versions()
