@@ -47,6 +47,9 @@ _WIRE: dict[str, FaultInfo] = {
         "Ends the handshake (alert 40) of a client that offers renegotiation_info, "
         "as OpenSSL always does."
     ),
+    "refuse_server_name": FaultInfo(
+        "Ends the handshake (alert 112) of a client that calls it by a name (SNI)."
+    ),
     "drop_before_answer": FaultInfo("Reads the request and closes without an answer."),
     "drop_mid_answer": FaultInfo(
         "Closes in the middle of the body, short of Content-Length."

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, Self
 from .breakage import Line, answer_broken, compress, connection_fault
 from .clock import Deadline, SimClock, real_seconds
 from .faults import COMMON_FAULTS, FaultInfo, FaultRequest, FaultSet
-from .hello import offers_renegotiation_info, peek_hello, refuse
+from .hello import HELLO_FAULTS, peek_hello, refuse
 from .http import BadRequestError, Request, Response, read_request
 from .lifetime import Lifetime, until
 from .tls import Certificate, TlsOptions, server_context
@@ -38,7 +38,7 @@ class RequestRecord:
 
     ``action`` is the name of what was asked for (PPC: the form field of a POST),
     None without one; ``at`` is the gateway's clock, aware UTC; ``connection``
-    numbers the connections from 1.
+    numbers the connections from 1; ``host`` is that header.
     """
 
     method: str
@@ -48,6 +48,7 @@ class RequestRecord:
     authenticated: bool
     at: datetime
     connection: int = 0
+    host: str = ""
 
 
 @dataclass(slots=True)
@@ -164,10 +165,7 @@ class SimulatedServer(ABC):
         """Listen; raises OSError if the address cannot be had."""
         if self._thread is not None:
             raise RuntimeError("already started")
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listener = socket.create_server(
-            (self.host, self.port), family=family, backlog=64
-        )
+        listener = _listener(self.host, self.port)
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
         ready = Event()
@@ -302,13 +300,12 @@ class SimulatedServer(ABC):
         """Act on a connection before TLS; True if nothing is left to do."""
         if await connection_fault(self.faults):
             return True
-        if "refuse_renegotiation_info" not in self.faults:
-            return False
-        if not offers_renegotiation_info(await peek_hello(sock)):
-            return False
-        self.faults.take("refuse_renegotiation_info")
-        await refuse(sock)
-        return True
+        for name, (offered, alert) in HELLO_FAULTS.items():
+            if name in self.faults and offered(await peek_hello(sock)):
+                self.faults.take(name)
+                await refuse(sock, alert)
+                return True
+        return False
 
     def _presented(self) -> tuple[Certificate, ssl.SSLContext]:
         """Return the certificate of new connections, and its context."""
@@ -383,6 +380,7 @@ class SimulatedServer(ABC):
             authenticated,
             self.clock.now(),
             request.connection,
+            request.header("host"),
         )
         with self._record_lock:
             self._records.append(record)
@@ -394,6 +392,15 @@ class SimulatedServer(ABC):
             status or "none",
             "yes" if authenticated else "no",
         )
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Listen at an IPv4 or IPv6 address, with zone if it has one, or a name."""
+    flags = socket.AI_PASSIVE
+    # of a name's families the first; only this keeps the zone of an address
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    family, *_, address = found[0]
+    return socket.create_server(address, family=family, backlog=64)
 
 
 def _printable(text: str | None) -> str:

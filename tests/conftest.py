@@ -5,3 +5,5 @@ plugin brings a package of the same name, and the first one imported wins.
 """
 
 import custom_components.smgw  # noqa: F401
+
+from .network import ipv6, names, namespace  # noqa: F401

@@ -32,7 +32,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
         name=f"SMGW {config.gateway_id}",
         serial_number=config.gateway_id,
         sw_version=coordinator.data.gateway.firmware,
-        configuration_url=str(config.address.url(vendor.path)),
+        # A browser knows no interface of ours.
+        configuration_url=None
+        if config.address.zone
+        else str(config.address.url(vendor.path)),
     )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_entry_changed))

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from custom_components.smgw.han.address import Address
+from custom_components.smgw.han.address import Address, parse_address
 from custom_components.smgw.han.driver import vendor_of
 from custom_components.smgw.han.errors import SmgwError
 from custom_components.smgw.han.model import Credentials, Snapshot
+from custom_components.smgw.han.probe import look
 from custom_components.smgw.han.transport import Timeouts, Transport
 from simulator.box import BoxGateway
 from simulator.ppc import PpcGateway
@@ -81,6 +82,22 @@ class Reader:
         seen = [(r.action, r.status) for r in self.gateway.requests]
         self.gateway.clear_requests()
         return seen
+
+
+async def read_at(gateway: Simulated, typed: str) -> Snapshot:
+    """Look at a gateway and read it, at an address as people type it."""
+    address = parse_address(typed)
+    certificate = await look(address, QUICK)
+    assert certificate.der == gateway.certificate_der
+    driver = vendor_of(certificate.gateway_id).driver(
+        Transport(address, certificate.gateway_id, certificate.der, QUICK),
+        {},
+        gateway.clock.now,
+    )
+    await driver.check()
+    return await driver.read_latest(
+        Credentials(user=gateway.user, password=gateway.password)
+    )
 
 
 def truths(snapshot: Snapshot, gateway: Simulated) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.smgw.han.address import Address, parse_address
-from custom_components.smgw.han.errors import InvalidAddress
+from custom_components.smgw.han.errors import InterfaceMissing, InvalidAddress
 
 
 @pytest.mark.parametrize(
@@ -22,15 +22,18 @@ from custom_components.smgw.han.errors import InvalidAddress
         ("smgw.local.", "smgw.local.", 443),
         ("eppc0210123456", "eppc0210123456", 443),
         ("my_gateway:", "my_gateway", 443),
-        ("fe80::1", "fe80::1", 443),
-        ("[fe80::1]", "fe80::1", 443),
-        ("[fe80::1", "fe80::1", 443),
-        ("[fe80::1]:8443", "fe80::1", 8443),
+        ("fd12::1", "fd12::1", 443),
+        ("[fd12::1]", "fd12::1", 443),
+        ("[fd12::1", "fd12::1", 443),
+        ("[fd12::1]:8443", "fd12::1", 8443),
         ("[fe80::1%eth0]:443", "fe80::1%eth0", 443),
-        ("https://[fe80::1]:8443/x", "fe80::1", 8443),
+        ("https://[fd12::1]:8443/x", "fd12::1", 8443),
         ("fe80::1%eth0", "fe80::1%eth0", 443),
         ("https://[fe80::1%eth0]/", "fe80::1%eth0", 443),
         ("https://[fe80::1%25eth0]/", "fe80::1%eth0", 443),
+        ("fe80::1%25eth0", "fe80::1%eth0", 443),
+        ("[FE80::1%Eth0]", "FE80::1%Eth0", 443),
+        ("[fe80::1%25]", "fe80::1%25", 443),
     ],
 )
 def test_understood(text: str, host: str, port: int) -> None:
@@ -78,12 +81,21 @@ def test_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["fe80::1", "[fe80::1]:8443", "https://[fe80::1]/", "febf::1", "FE80::A"]
+)
+def test_link_local_without_interface(text: str) -> None:
+    """The owner is told that the interface is missing, not that nothing answers."""
+    with pytest.raises(InterfaceMissing):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
     ("address", "text", "url"),
     [
         (Address("smgw.local"), "smgw.local", "https://smgw.local/a"),
         (Address("10.0.0.1", 8443), "10.0.0.1:8443", "https://10.0.0.1:8443/a"),
-        (Address("fe80::1"), "[fe80::1]", "https://[fe80::1]/a"),
-        (Address("fe80::1", 444), "[fe80::1]:444", "https://[fe80::1]:444/a"),
+        (Address("fd12::1"), "[fd12::1]", "https://[fd12::1]/a"),
+        (Address("fd12::1", 444), "[fd12::1]:444", "https://[fd12::1]:444/a"),
     ],
 )
 def test_written(address: Address, text: str, url: str) -> None:
@@ -98,7 +110,7 @@ def test_anything(text: str) -> None:
     """Any text is an address that can be used, or refused; nothing else happens."""
     try:
         address = parse_address(text)
-    except InvalidAddress:
+    except InvalidAddress, InterfaceMissing:
         return
     assert address.url("/a").host
     assert parse_address(str(address)) == address

@@ -15,8 +15,9 @@ from simulator.box import BoxGateway
 from simulator.clock import SimClock
 from simulator.emh import EmhGateway
 from simulator.theben import ThebenGateway
+from tests.network import Names
 
-from .helpers import QUICK, WRONG, Reader, truths
+from .helpers import QUICK, WRONG, Reader, read_at, truths
 from .hostile import CHALLENGE, hostile, ok
 
 MAKERS = [ThebenGateway, EmhGateway]
@@ -255,6 +256,16 @@ async def test_each_failure_has_its_class(
     assert gateway.failed_logins == 0
     gateway.faults.clear()
     truths(await reader.read(), gateway)
+
+
+async def test_name_it_does_not_know(
+    ipv6: None, gateway: BoxGateway, names: Names
+) -> None:
+    """A name of the owner's own network is no gateway's business: TLS does not tell it."""
+    gateway.faults.add("refuse_server_name")
+    names["gateway.home.arpa"] = [gateway.host]
+    snapshot = await read_at(gateway, f"gateway.home.arpa:{gateway.port}")
+    truths(snapshot, gateway)
 
 
 async def test_silence_after_the_challenge(reader: Reader, gateway: BoxGateway) -> None:

@@ -106,6 +106,21 @@ def test_fault_refuse_renegotiation_info(start: Start, connect: Connect) -> None
     assert connect(gateway).raw("GET").status == 401
 
 
+def test_fault_refuse_server_name(start: Start) -> None:
+    """A name in the hello gets an alert, none a handshake."""
+    gateway = start("refuse_server_name")
+    context = ssl.create_default_context(cadata=gateway.certificate_pem)
+    context.check_hostname = False
+    with (
+        socket.create_connection((gateway.host, gateway.port), 5) as sock,
+        pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"),
+    ):
+        context.wrap_socket(sock, server_hostname="smgw.local")
+    # an address is no name: TLS leaves it out
+    with socket.create_connection((gateway.host, gateway.port), 5) as sock:
+        context.wrap_socket(sock, server_hostname=gateway.host).close()
+
+
 def test_fault_drop_before_answer(start: Start, connect: Connect) -> None:
     """No answer; the request happened."""
     gateway = start("drop_before_answer:action=meterform,times=1")

@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from .errors import InvalidAddress
+from .errors import InterfaceMissing, InvalidAddress
 
 DEFAULT_PORT = 443
 
 _NAME = re.compile(
     r"(?=.{1,253}\.?$)(?:(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.)*(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.?"
 )
+# In a URL the sign before an IPv6 zone is written %25 (RFC 6874).
+_ENCODED_ZONE = re.compile(r"%25(?=.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,15 @@ class Address:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORT else f"{host}:{self.port}"
 
+    @property
+    def zone(self) -> str | None:
+        """Return the network interface that an IPv6 address is valid on, if it names one."""
+        return self.host.partition("%")[2] or None
+
+    def without_zone(self) -> Address:
+        """Return the address as the other side knows itself (RFC 6874)."""
+        return Address(self.host.partition("%")[0], self.port)
+
     def url(self, path: str = "/") -> URL:
         """Return the HTTPS URL of a path."""
         return URL.build(scheme="https", host=self.host, port=self.port, path=path)
@@ -36,14 +47,15 @@ class Address:
 def parse_address(text: str) -> Address:
     """Understand a bare address, a name, `[IPv6]:port` or a pasted URL.
 
-    Raises `InvalidAddress`. The scheme and path of a URL do not matter: the
-    consumer interface is always HTTPS and the driver knows its path.
+    Raises `InvalidAddress`, and `InterfaceMissing` for a link-local address without
+    zone. The scheme and path of a URL do not matter: the consumer interface is
+    always HTTPS and the driver knows its path.
     """
     text = text.strip()
     if "://" not in text:
         bare = text.removeprefix("[").removesuffix("]")
         if text.count(":") > 1 and _is_ipv6(bare):
-            return Address(bare)
+            return _on_interface(bare, DEFAULT_PORT)
         text = f"https://{text}"
     try:
         parts = urlsplit(text)
@@ -54,8 +66,15 @@ def parse_address(text: str) -> Address:
         raise InvalidAddress("no host, or not HTTP")
     if not (_is_ip(host) or _is_name(host)):
         raise InvalidAddress("not a host")
-    # In a URL the sign before an IPv6 zone is written %25 (RFC 6874).
-    return Address(host.replace("%25", "%"), port or DEFAULT_PORT)
+    return _on_interface(host, port or DEFAULT_PORT)
+
+
+def _on_interface(host: str, port: int) -> Address:
+    """Return an address; a link-local one exists on one network interface only."""
+    address = Address(_ENCODED_ZONE.sub("%", host), port)
+    if _is_ipv6(host) and IPv6Address(host).is_link_local and not address.zone:
+        raise InterfaceMissing("link-local without a zone")
+    return address
 
 
 def _is_ipv6(text: str) -> bool:

@@ -53,6 +53,12 @@ class HostNotFound(SmgwConnectionError):
     key = "host_not_found"
 
 
+class InterfaceMissing(HostNotFound):
+    """A link-local IPv6 address without a network interface of ours behind it."""
+
+    key = "interface_missing"
+
+
 class ConnectionRefused(SmgwConnectionError):
     """Something lives at the address, but not on this port."""
 

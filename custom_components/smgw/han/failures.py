@@ -16,6 +16,7 @@ from .errors import (
     GatewayFault,
     HandshakeRefused,
     HostNotFound,
+    InterfaceMissing,
     NotAGateway,
     PageUnreadable,
     SmgwConnectionError,
@@ -30,8 +31,11 @@ _NOT_THE_PIN = frozenset({7, 18, 19, 20, 21})
 
 
 @contextmanager
-def typed_failures() -> Iterator[None]:
-    """Raise an `SmgwError` for whatever aiohttp, ssl or the system raise inside."""
+def typed_failures(zone: str | None = None) -> Iterator[None]:
+    """Raise an `SmgwError` for whatever aiohttp, ssl or the system raise inside.
+
+    `zone` is that of the address, if it has one.
+    """
     try:
         yield
     except aiohttp.ServerFingerprintMismatch as err:
@@ -39,7 +43,12 @@ def typed_failures() -> Iterator[None]:
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as err:
         raise ConnectionCut("closed before the answer was complete") from err
     except OSError as err:
-        raise _from_os_error(err) from err
+        raise _from_os_error(err, zone) from err
+    except ExceptionGroup as group:
+        # of a name's several addresses; one that lives says more than one that does not
+        causes = [cause for cause in group.exceptions if isinstance(cause, OSError)]
+        refused = [c for c in causes if c.errno == errno.ECONNREFUSED]
+        raise _from_connecting((refused or causes)[0], zone) from group
     except (aiohttp.ClientError, ValueError) as err:
         # Not `from err`: aiohttp's error holds the request's headers. ValueError: a
         # challenge that is no text, or names no address, makes aiohttp itself stumble.
@@ -55,17 +64,17 @@ def unexpected_status(status: int) -> SmgwError:
     return NotAGateway(f"HTTP {status}")
 
 
-def _from_os_error(err: OSError) -> SmgwConnectionError:
+def _from_os_error(err: OSError, zone: str | None) -> SmgwConnectionError:
     """Name a failure of the system's, of TLS, or a time-out; most are `OSError`s."""
     if isinstance(err, aiohttp.ClientConnectorError) and err.os_error is not err:
-        return _from_connecting(err.os_error)
+        return _from_connecting(err.os_error, zone)
     if isinstance(err, aiohttp.ConnectionTimeoutError):
         return Unreachable("no connection in time")
     if isinstance(err, TimeoutError):
         return AnswerTimeout("no complete answer in time")
     if isinstance(err, aiohttp.ClientError):
         return ConnectionCut(type(err).__name__)
-    return _from_connecting(err)
+    return _from_connecting(err, zone)
 
 
 def handshake_failure(cause: OSError) -> SmgwConnectionError:
@@ -80,8 +89,10 @@ def handshake_failure(cause: OSError) -> SmgwConnectionError:
     return HandshakeRefused("closed during the handshake")
 
 
-def _from_connecting(cause: OSError) -> SmgwConnectionError:
+def _from_connecting(cause: OSError, zone: str | None) -> SmgwConnectionError:
     if isinstance(cause, socket.gaierror):
+        if zone is not None:
+            return InterfaceMissing("no such interface")
         return HostNotFound("no address for the name")
     if isinstance(cause, ssl.SSLError):
         return handshake_failure(cause)

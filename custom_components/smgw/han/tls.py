@@ -19,6 +19,8 @@ CURVES = (NIST, "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
 
 # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name.
 _NO_CHECK_TIME = 0x200000
+# After so many seconds of silence the next address of a name is tried as well.
+_NEXT_ADDRESS = 0.25
 
 
 class PinnedTls:
@@ -69,10 +71,16 @@ async def fetch_certificate(address: Address, within: float) -> bytes:
 
 
 async def _look(address: Address, curve: str, within: float) -> bytes:
-    with typed_failures():
+    with typed_failures(address.zone):
         try:
             async with asyncio.timeout(within):
-                _, writer = await asyncio.open_connection(address.host, address.port)
+                _, writer = await asyncio.open_connection(
+                    address.host,
+                    address.port,
+                    # as aiohttp does with a name of several addresses
+                    happy_eyeballs_delay=_NEXT_ADDRESS,
+                    all_errors=True,
+                )
         except TimeoutError as err:
             raise Unreachable("no TCP connection in time") from err
     try:

@@ -27,6 +27,10 @@ from .tls import PinnedTls
 # A full page of 200 values is about 100 kB; nothing a gateway shows comes near this.
 MAX_BODY = 2 * 1024 * 1024
 
+# An IP address, of which TLS sends nothing (RFC 6066). A gateway may refuse a name that it
+# does not know (alert 112, Theben's document), and the pin needs none.
+_NO_NAME = "::"
+
 _queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
@@ -146,7 +150,7 @@ class Connection:
         refused: HandshakeRefused | None = None
         async for curve, context in self._tls.attempts():
             try:
-                with typed_failures():
+                with typed_failures(self._address.zone):
                     async with (
                         asyncio.timeout(within),
                         self._session.request(
@@ -155,6 +159,7 @@ class Connection:
                             data=content if form is None else form,
                             headers=headers,
                             ssl=context,
+                            server_hostname=_NO_NAME,
                             allow_redirects=False,
                         ) as response,
                     ):
@@ -217,9 +222,15 @@ class Transport:
                 total=self.timeouts.answer, sock_connect=self.timeouts.connect
             ),
             # Some firmware cuts pages short for a client without a name (observed).
-            headers={hdrs.USER_AGENT: "smgw"},
+            headers={hdrs.USER_AGENT: "smgw"} | self._host_header(),
         ) as session:
             yield Connection(self.address, session, self.tls, counter, digest)
+
+    def _host_header(self) -> dict[str, str]:
+        """Return what aiohttp would get wrong: it sends the zone as well."""
+        if self.address.zone is None:
+            return {}
+        return {hdrs.HOST: str(self.address.without_zone())}
 
 
 def queue_for(gateway_id: str) -> asyncio.Lock:
