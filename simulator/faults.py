@@ -44,8 +44,11 @@ _WIRE: dict[str, FaultInfo] = {
     ),
     "tls_close": FaultInfo("Accepts TCP and closes before the TLS handshake."),
     "refuse_renegotiation_info": FaultInfo(
-        "Ends the handshake (alert 40) of a client that offers renegotiation_info, "
+        "Ends the handshake (alert 47) of a client that offers renegotiation_info, "
         "as OpenSSL always does."
+    ),
+    "refuse_tls": FaultInfo(
+        "Ends every handshake (alert 40), as without a curve or cipher suite in common."
     ),
     "refuse_server_name": FaultInfo(
         "Ends the handshake (alert 112) of a client that calls it by a name (SNI)."

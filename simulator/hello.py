@@ -56,8 +56,9 @@ def names_server(record: bytes) -> bool:
 HELLO_FAULTS: dict[str, tuple[Callable[[bytes], bool], int]] = {
     "refuse_renegotiation_info": (
         offers_renegotiation_info,
-        ssl.ALERT_DESCRIPTION_HANDSHAKE_FAILURE,
+        ssl.ALERT_DESCRIPTION_ILLEGAL_PARAMETER,  # observed with a SMARTY IQ
     ),
+    "refuse_tls": (bool, ssl.ALERT_DESCRIPTION_HANDSHAKE_FAILURE),
     "refuse_server_name": (names_server, ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME),
 }
 """Faults that depend on what a client offers: whether it does, and the alert it gets."""

@@ -98,10 +98,21 @@ def first_bytes(gateway: PpcGateway, record: bytes) -> bytes:
 def test_fault_refuse_renegotiation_info(start: Start, connect: Connect) -> None:
     """OpenSSL's clients get an alert, one without the extension a handshake."""
     gateway = start("refuse_renegotiation_info")
+    with pytest.raises(ssl.SSLError, match="ILLEGAL_PARAMETER"):
+        connect(gateway).raw("GET")
+    assert first_bytes(gateway, hello(signal=True)) == b"\x15\x03\x03\x00\x02\x02\x2f"
+    assert first_bytes(gateway, hello(signal=False))[:1] == b"\x16"
+    gateway.faults.clear()
+    assert connect(gateway).raw("GET").status == 401
+
+
+def test_fault_refuse_tls(start: Start, connect: Connect) -> None:
+    """Whatever is offered, an alert."""
+    gateway = start("refuse_tls")
     with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
         connect(gateway).raw("GET")
-    assert first_bytes(gateway, hello(signal=True)) == b"\x15\x03\x03\x00\x02\x02\x28"
-    assert first_bytes(gateway, hello(signal=False))[:1] == b"\x16"
+    for signal in (True, False):
+        assert first_bytes(gateway, hello(signal=signal))[5:] == b"\x02\x28"
     gateway.faults.clear()
     assert connect(gateway).raw("GET").status == 401
 

@@ -81,6 +81,12 @@ class HandshakeRefused(TlsFailed):
     """The gateway does not take the curve that was offered; another one may do."""
 
 
+class RenegotiationRefused(TlsFailed):
+    """The gateway refuses whoever announces secure renegotiation, as OpenSSL does."""
+
+    key = "renegotiation_refused"
+
+
 class CertificateChanged(SmgwConnectionError):
     """The certificate shown is not the one the owner confirmed; nothing was sent."""
 

@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import AsyncIterator
 import ssl
 
+from . import hello
 from .address import Address
-from .errors import HandshakeRefused, TlsFailed, Unreachable
+from .errors import HandshakeRefused, RenegotiationRefused, TlsFailed, Unreachable
 from .failures import handshake_failure, typed_failures
 
 NIST = "NIST"
@@ -67,7 +68,20 @@ async def fetch_certificate(address: Address, within: float) -> bytes:
             return await _look(address, curve, within)
         except HandshakeRefused as err:
             refused = refused or err
-    raise TlsFailed(refused.detail if refused else "") from refused
+    raise await refusal(address, refused, within) from refused
+
+
+async def refusal(
+    address: Address, first: HandshakeRefused | None, within: float | None
+) -> TlsFailed:
+    """Return why all handshakes were refused; `first` is what the first met.
+
+    Asks the gateway once more where that may tell: at most two connections of
+    `within` seconds each.
+    """
+    if await hello.refuses_announcement(address, within):
+        return RenegotiationRefused("RFC 5746")
+    return TlsFailed(first.detail if first else "")
 
 
 async def _look(address: Address, curve: str, within: float) -> bytes:

@@ -19,10 +19,10 @@ from aiohttp import hdrs
 
 from .address import Address
 from .digest import Digest
-from .errors import ConnectionCut, HandshakeRefused, PageTooLarge, TlsFailed
+from .errors import ConnectionCut, HandshakeRefused, PageTooLarge
 from .failures import typed_failures
 from .model import Credentials
-from .tls import PinnedTls
+from .tls import PinnedTls, refusal
 
 # A full page of 200 values is about 100 kB; nothing a gateway shows comes near this.
 MAX_BODY = 2 * 1024 * 1024
@@ -168,7 +168,8 @@ class Connection:
                         return Answer(response.status, response.headers, body)
             except HandshakeRefused as err:
                 refused = refused or err
-        raise TlsFailed(refused.detail if refused else "") from refused
+        limit = self._session.timeout.sock_connect
+        raise await refusal(self._address, refused, limit) from refused
 
 
 class Transport:
