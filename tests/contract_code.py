@@ -7,7 +7,7 @@ module and error classes are instantiated for their placeholders.
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 import importlib
 import inspect
 from pathlib import Path
@@ -25,7 +25,12 @@ IMPLIED_ABORTS = {
     "_async_abort_entries_match": "already_configured",
     "_abort_if_unique_id_mismatch": "unique_id_mismatch",
 }
-SAMPLES: dict[Any, Any] = {str: "x", int: 1, timedelta: timedelta(minutes=1)}
+SAMPLES: dict[Any, Any] = {
+    str: "x",
+    int: 1,
+    timedelta: timedelta(minutes=1),
+    datetime: datetime(2026, 1, 1, tzinfo=UTC),
+}
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,24 @@ from datetime import datetime, timedelta
 from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
 
 from .const import SUBENTRY_LOGIN
-from .han.errors import NoMeterAssigned, SmgwError, SmgwLoginError
+from .han.errors import (
+    ClientCertificateDropped,
+    NoMeterAssigned,
+    NoTemporaryFile,
+    SmgwError,
+    SmgwLoginError,
+)
 from .han.model import Credentials, Gateway, Meter, Snapshot
 from .models import SmgwConfigEntry
 from .schedule import TOLERANCE
 
 # Failures of one account; any other is the gateway's.
-OWN_FAILURES = (SmgwLoginError, NoMeterAssigned)
+OWN_FAILURES = (
+    SmgwLoginError,
+    NoMeterAssigned,
+    ClientCertificateDropped,
+    NoTemporaryFile,
+)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from homeassistant.core import HomeAssistant, callback
@@ -12,10 +11,28 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
-from .han.errors import LoginDropped, LoginRefused, SmgwLoginError, WrongPassword
-from .han.model import Credentials
+from .han.errors import (
+    ClientCertificateRefused,
+    ClientCertificateUnknown,
+    ClientKeyUnusable,
+    LoginDropped,
+    LoginRefused,
+    SmgwLoginError,
+    WrongPassword,
+)
+from .han.model import Account, ClientCertificate
 
 _VERSION = 1
+_REFUSALS = {
+    kind.key: kind
+    for kind in (
+        ClientCertificateRefused,
+        ClientCertificateUnknown,
+        ClientKeyUnusable,
+        LoginDropped,
+        LoginRefused,
+    )
+}
 _MEMORIES: HassKey[dict[str, GatewayMemory]] = HassKey(DOMAIN)
 
 
@@ -43,19 +60,22 @@ class GatewayMemory:
         self._refused: dict[str, str] = {}
         """Accounts the gateway refused, as digests, and the keys of its reasons."""
 
-    def refusal(self, account: Credentials) -> SmgwLoginError | None:
+    def refusal(self, account: Account) -> SmgwLoginError | None:
         """Return why the gateway refused an account before, maybe in an earlier run."""
-        key = self._refused.get(_digest(account))
-        kinds = {kind.key: kind for kind in (LoginRefused, LoginDropped)}
-        return kinds.get(key, WrongPassword)("refused before") if key else None
+        key = self._refused.get(account.digest)
+        if not key:
+            return None
+        by_certificate = isinstance(account, ClientCertificate)
+        usual = ClientCertificateRefused if by_certificate else WrongPassword
+        return _REFUSALS.get(key, usual)("refused before")
 
-    def refused(self, account: Credentials, error: SmgwLoginError) -> None:
+    def refused(self, account: Account, error: SmgwLoginError) -> None:
         """Note that an account was refused; it is not to be tried again by itself."""
-        self._refused[_digest(account)] = error.key
+        self._refused[account.digest] = error.key
 
-    def accepted(self, account: Credentials) -> None:
+    def accepted(self, account: Account) -> None:
         """Note that an account works."""
-        self._refused.pop(_digest(account), None)
+        self._refused.pop(account.digest, None)
 
     @property
     def current_hold(self) -> Hold | None:
@@ -93,13 +113,6 @@ class GatewayMemory:
             "refused": dict(self._refused),
             "hold": hold,
         }
-
-
-def _digest(account: Credentials) -> str:
-    """Return what tells an account, its password included, without holding it."""
-    return sha256(
-        f"{account.user}\0{account.password}".encode(errors="surrogatepass")
-    ).hexdigest()
 
 
 async def async_memory(hass: HomeAssistant, gateway_id: str) -> GatewayMemory:

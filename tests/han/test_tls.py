@@ -237,7 +237,7 @@ async def test_curve_is_remembered(socket_enabled: None) -> None:
         async with transport.connect(None) as connection:
             await connection.request("GET", PATH)
             assert connection.requests == 1
-        tried = [curve async for curve, _ in transport.tls.attempts()]
+        tried = [context.curve async for context in transport.tls.attempts()]
         assert tried == ["brainpoolP384r1"]
         gateway.rotate_certificate()
         with pytest.raises(CertificateChanged):

@@ -25,7 +25,7 @@ class Digest(aiohttp.DigestAuthMiddleware):
 
     @classmethod
     def of(cls, credentials: Credentials, instead: Mapping[str, str]) -> Self:
-        """Return the Digest layer of an account.
+        """Return the Digest layer of a user.
 
         Raises `InvalidUser` for a name that Digest cannot carry (RFC 7616), and
         `WrongPassword` for a password that is no text.

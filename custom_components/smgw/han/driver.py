@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from . import emh, ids, ppc, theben
 from .errors import UnsupportedVendor
-from .model import Credentials, Snapshot
+from .model import Account, Snapshot
 from .transport import Transport
 
 
@@ -21,7 +21,7 @@ class Driver(Protocol):
     async def check(self) -> None:
         """See, without any credentials, that the consumer interface answers."""
 
-    async def read_latest(self, credentials: Credentials) -> Snapshot:
+    async def read_latest(self, account: Account) -> Snapshot:
         """Log in, read the newest value of every register, log out."""
 
 

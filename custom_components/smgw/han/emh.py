@@ -22,7 +22,7 @@ from .errors import (
     WrongGateway,
 )
 from .jsonsession import BadRequest, JsonSession, NotThere, challenge_of, with_login
-from .model import Credentials, Gateway, Meter, Skipped, Snapshot
+from .model import Account, Gateway, Meter, Skipped, Snapshot
 from .transport import Transport
 from .trust import Trust
 
@@ -54,17 +54,17 @@ class EmhDriver:
         """
         self._compare(await realm(self._transport))
 
-    async def read_latest(self, credentials: Credentials) -> Snapshot:
+    async def read_latest(self, account: Account) -> Snapshot:
         """Log in and read the newest value of every register of every meter.
 
         A challenge, the list of meters, what the gateway says of itself, and one
         request for each meter.
         """
-        trust = self._trust.setdefault(credentials.user, Trust())
+        trust = self._trust.setdefault(account.identity, Trust())
         return await with_login(
             self._transport,
             self._memory,
-            credentials,
+            account,
             lambda session: self._read(session, trust),
         )
 

@@ -5,7 +5,7 @@ own. `key` names the translated text, `placeholders` are its variables; neither
 ever holds a secret or a piece of a page.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 
@@ -38,6 +38,91 @@ class InvalidUser(SmgwError):
     """The user name cannot be sent: HTTP Digest allows no colon in it (RFC 7616)."""
 
     key = "invalid_user"
+
+
+# The file with a client certificate.
+
+
+class ClientFileError(SmgwError):
+    """A file that gives no login; its children say why."""
+
+
+class NotPkcs12(ClientFileError):
+    """Something else than a PKCS#12 file, or a piece of one."""
+
+    key = "not_pkcs12"
+
+
+class FilePasswordNeeded(ClientFileError):
+    """The file is locked, and no password was given."""
+
+    key = "file_password_needed"
+
+
+class WrongFilePassword(ClientFileError):
+    """The password does not open the file."""
+
+    key = "wrong_file_password"
+
+
+class PrivateKeyMissing(ClientFileError):
+    """The file does not hold both, a private key and a certificate."""
+
+    key = "private_key_missing"
+
+
+class KeyMismatch(ClientFileError):
+    """The key of the file belongs to none of its certificates."""
+
+    key = "key_mismatch"
+
+
+class WrongKeyType(ClientFileError):
+    """A key that no gateway takes: RSA, or an elliptic curve of others."""
+
+    key = "wrong_key_type"
+
+    def __init__(self, found: str) -> None:
+        """Name what it is instead."""
+        super().__init__(found)
+        self.found = found
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        return {"found": self.found}
+
+
+class ClientCertificateExpired(ClientFileError):
+    """The certificate of the file is no longer valid."""
+
+    key = "client_certificate_expired"
+
+    def __init__(self, moment: datetime) -> None:
+        """Keep the end of its validity (UTC)."""
+        super().__init__(moment.isoformat())
+        self.moment = moment
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        return {"valid_until": self.moment.date().isoformat()}
+
+
+class ClientCertificateNotYetValid(ClientFileError):
+    """The certificate of the file is not valid yet, or our clock is wrong."""
+
+    key = "client_certificate_not_yet_valid"
+
+    def __init__(self, moment: datetime) -> None:
+        """Keep the beginning of its validity (UTC)."""
+        super().__init__(moment.isoformat())
+        self.moment = moment
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        return {"valid_from": self.moment.date().isoformat()}
 
 
 # TCP, TLS, certificate.
@@ -97,6 +182,12 @@ class ConnectionCut(SmgwConnectionError):
     """The gateway closed the connection in the middle of an exchange."""
 
     key = "connection_cut"
+
+
+class ClientCertificateDropped(ConnectionCut):
+    """The gateway closed the connection upon our certificate, and did not say why."""
+
+    key = "client_certificate_dropped"
 
 
 class AnswerTimeout(SmgwConnectionError):
@@ -179,6 +270,60 @@ class LoginDropped(SmgwLoginError):
     """The gateway answered the login with silence, as some do for wrong credentials."""
 
     key = "login_dropped"
+
+
+class ClientCertificateUnknown(SmgwLoginError):
+    """The gateway asks for a password although a certificate was shown.
+
+    So it does with one that is assigned to no user, and with one that has expired
+    (handbook of Theben).
+    """
+
+    key = "client_certificate_unknown"
+
+
+class ClientCertificateRefused(SmgwLoginError):
+    """The gateway refused our certificate in the TLS handshake."""
+
+    key = "client_certificate_refused"
+
+    @property
+    def untrusted(self) -> bool:
+        """Say whether its alert was about whom it trusts, not about the handshake."""
+        words = ("UNKNOWN_CA", "BAD_CERTIFICATE", "ALERT_CERTIFICATE", "ACCESS_DENIED")
+        return any(word in self.detail for word in words)
+
+
+class WrongCurve(SmgwLoginError):
+    """The gateway refused our certificate, whose key is on another curve than its own.
+
+    In TLS 1.2 both must be among those offered (RFC 8422). Python can offer either the
+    NIST curves or one of Brainpool's, and Theben's gateways know P-384 only.
+    """
+
+    key = "wrong_curve"
+
+    def __init__(self, gateway: str, key: str) -> None:
+        """Name both curves."""
+        super().__init__(f"{gateway}, not {key}")
+        self.curves = {"gateway_curve": gateway, "key_curve": key}
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        return self.curves
+
+
+class ClientKeyUnusable(SmgwLoginError):
+    """The stored key or certificate is damaged."""
+
+    key = "client_key_unusable"
+
+
+class NoTemporaryFile(SmgwError):
+    """A key could not be handed to the TLS library: the system's disk refused a file."""
+
+    key = "no_temporary_file"
 
 
 class PortalLocked(SmgwError):

@@ -11,6 +11,8 @@ import aiohttp
 from .errors import (
     AnswerTimeout,
     CertificateChanged,
+    ClientCertificateDropped,
+    ClientCertificateRefused,
     ConnectionCut,
     ConnectionRefused,
     GatewayFault,
@@ -30,6 +32,10 @@ from .errors import (
 _NOT_THE_PIN = frozenset({7, 18, 19, 20, 21})
 
 
+class OtherBytes(ssl.SSLError):
+    """Another certificate than the pinned one, though its key passed OpenSSL's check."""
+
+
 @contextmanager
 def typed_failures(zone: str | None = None) -> Iterator[None]:
     """Raise an `SmgwError` for whatever aiohttp, ssl or the system raise inside.
@@ -38,8 +44,6 @@ def typed_failures(zone: str | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except aiohttp.ServerFingerprintMismatch as err:
-        raise CertificateChanged("other certificate, same key") from err
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as err:
         raise ConnectionCut("closed before the answer was complete") from err
     except OSError as err:
@@ -79,6 +83,8 @@ def _from_os_error(err: OSError, zone: str | None) -> SmgwConnectionError:
 
 def handshake_failure(cause: OSError) -> SmgwConnectionError:
     """Name a failure after the TCP connection, before the end of the TLS handshake."""
+    if isinstance(cause, OtherBytes):
+        return CertificateChanged("other certificate, same key")
     if isinstance(cause, ssl.SSLCertVerificationError):
         if cause.verify_code in _NOT_THE_PIN:
             return CertificateChanged("other certificate")
@@ -87,6 +93,22 @@ def handshake_failure(cause: OSError) -> SmgwConnectionError:
         return HandshakeRefused(cause.reason or "SSLError")
     # Some send an alert, some just close (observed with Brainpool certificates).
     return HandshakeRefused("closed during the handshake")
+
+
+def upon_certificate(err: BaseException) -> SmgwError:
+    """Name a failure that came in answer to our own certificate.
+
+    An alert is a refusal. A connection that just closes may also mean something that
+    passes, so it may be tried again.
+    """
+    cause: BaseException | None = err
+    while cause is not None:
+        # aiohttp's own SSLErrors have no reason, but a cause that has.
+        reason = getattr(cause, "reason", None) or ""
+        if isinstance(cause, ssl.SSLError) and "ALERT" in reason:
+            return ClientCertificateRefused(reason)
+        cause = cause.__cause__
+    return ClientCertificateDropped("closed upon the certificate")
 
 
 def _from_connecting(cause: OSError, zone: str | None) -> SmgwConnectionError:

@@ -12,6 +12,7 @@ from . import jsonpage
 from .digest import challenge_in
 from .errors import (
     AnswerTimeout,
+    ClientCertificateUnknown,
     ConnectionCut,
     HostRefused,
     LoginDropped,
@@ -23,7 +24,7 @@ from .errors import (
     WrongPassword,
 )
 from .failures import unexpected_status
-from .model import Credentials
+from .model import Account
 from .transport import Answer, Connection, Transport
 
 _LOGGER = logging.getLogger(__name__)
@@ -68,14 +69,14 @@ class JsonSession:
         answer = await self.ask(verb, path, body)
         if answer.status == 400:
             raise BadRequest("HTTP 400")
-        if answer.status == 404 and self._challenged:
+        if answer.status == 404 and self._connection.shows_login:
             raise NotThere("HTTP 404")
         if answer.status != 200:
             raise unexpected_status(answer.status)
         try:
             return await jsonpage.load_aside(answer.body)
         except PageUnreadable:
-            if self._challenged:
+            if self._connection.shows_login:
                 raise
             raise NotAGateway("neither a login nor JSON") from None
 
@@ -106,14 +107,15 @@ class JsonSession:
 
     def _judge_login(self, answer: Answer) -> None:
         status = answer.status
-        if not self._challenged:
+        if not self._connection.shows_login:
             if error := _odd_door(answer):
                 raise error
             return
         if status in (401, 403):
-            raise self._refused(WrongPassword, f"HTTP {status}")
+            kind = WrongPassword if self._challenged else ClientCertificateUnknown
+            raise self._refused(kind, f"HTTP {status}")
         if status == 200 and not answer.body:
-            if self._was_proven:
+            if self._was_proven or not self._challenged:
                 raise ConnectionCut("empty answer")
             raise self._refused(LoginDropped, "empty answer")
         # An inner fault or a rejected form says nothing about the password.
@@ -143,7 +145,7 @@ async def challenge_of(
 async def with_login[T](
     transport: Transport,
     memory: MutableMapping[str, Any],
-    credentials: Credentials,
+    account: Account,
     read: Callable[[JsonSession], Awaitable[T]],
     headers: Mapping[str, str] | None = None,
 ) -> T:
@@ -156,7 +158,7 @@ async def with_login[T](
     proven: dict[str, str] = dict(learned) if isinstance(learned, Mapping) else {}
 
     async def attempt(instead: Mapping[str, str]) -> T:
-        async with transport.connect(credentials, instead=instead) as connection:
+        async with transport.connect(account, instead=instead) as connection:
             session = JsonSession(connection, proven, headers)
             try:
                 return await read(session)

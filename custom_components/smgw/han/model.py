@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
+import ssl
 from types import MappingProxyType
 
 from . import ids
@@ -18,7 +20,7 @@ from .units import Unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """A consumer account on a gateway."""
+    """A consumer account on a gateway: user and password."""
 
     user: str
     password: str
@@ -26,6 +28,52 @@ class Credentials:
     def __repr__(self) -> str:
         """Never print the secret."""
         return "Credentials(…)"
+
+    @property
+    def identity(self) -> str:
+        """Return whose account it is."""
+        return self.user
+
+    @property
+    def digest(self) -> str:
+        """Return what tells the account, its password included, without holding it."""
+        return sha256(
+            f"{self.user}\0{self.password}".encode(errors="surrogatepass")
+        ).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
+class ClientCertificate:
+    """A consumer account on a gateway: a key, and the certificate it is known by."""
+
+    certificate: str
+    """PEM; behind the account's own certificate those that vouch for it, if any."""
+    key: str
+    """PEM, not encrypted."""
+
+    def __repr__(self) -> str:
+        """Never print the secret."""
+        return "ClientCertificate(…)"
+
+    @property
+    def der(self) -> bytes:
+        """Return the account's own certificate."""
+        own, footer, _ = self.certificate.partition(ssl.PEM_FOOTER)
+        return ssl.PEM_cert_to_DER_cert(own + footer)
+
+    @property
+    def identity(self) -> str:
+        """Return whose account it is; no user can be called so, for the colon."""
+        return f"sha256:{self.digest}"
+
+    @property
+    def digest(self) -> str:
+        """Return what tells the account: the certificate's fingerprint (SHA-256), hex."""
+        return sha256(self.der).hexdigest()
+
+
+type Account = Credentials | ClientCertificate
+"""Who logs in, by either way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

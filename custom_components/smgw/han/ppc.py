@@ -17,6 +17,7 @@ from . import ids, ppc_pages as pages
 from .digest import challenge_in
 from .errors import (
     AnswerTimeout,
+    ClientCertificateRefused,
     ConnectionCut,
     NoData,
     NoMeterAssigned,
@@ -27,11 +28,12 @@ from .errors import (
     SmgwConnectionError,
     SmgwError,
     SmgwLoginError,
+    WrongCurve,
     WrongPassword,
 )
 from .failures import unexpected_status
 from .html import Page
-from .model import Credentials, Gateway, Meter, Skipped, Snapshot
+from .model import Account, Gateway, Meter, Skipped, Snapshot
 from .ppc_readings import Readings, berlin_clock
 from .transport import Answer, Connection, Transport
 
@@ -78,7 +80,7 @@ class PpcDriver:
             raise unexpected_status(answer.status)
         raise pages.explain(await _read_page(answer))
 
-    async def read_latest(self, credentials: Credentials) -> Snapshot:
+    async def read_latest(self, account: Account) -> Snapshot:
         """Log in, read the newest value of every register, log out.
 
         Four requests for one meter and one more for each further; five where the
@@ -86,16 +88,16 @@ class PpcDriver:
         """
         async with self._transport.queue:
             try:
-                return await self._read_latest(credentials)
+                return await self._read_latest(account)
             except SessionExpired:
-                return await self._read_latest(credentials)
+                return await self._read_latest(account)
 
-    async def _read_latest(self, credentials: Credentials) -> Snapshot:
+    async def _read_latest(self, account: Account) -> Snapshot:
         way = self._memory.get("login_by_post", False)
         if way is False:
-            return await self._one_session(credentials, by_post=False)
+            return await self._one_session(account, by_post=False)
         try:
-            return await self._one_session(credentials, by_post=True)
+            return await self._one_session(account, by_post=True)
         except _OddFirstAnswer as odd:
             _LOGGER.debug("The gateway wants its welcome page first: %s", odd)
             if way is None:
@@ -104,19 +106,19 @@ class PpcDriver:
                 self._memory["login_by_post"] = False
         # A way that worked before is given up only if the welcome page works now;
         # somebody else's session, say, is no fault of it.
-        return await self._one_session(credentials, by_post=False, odd=True)
+        return await self._one_session(account, by_post=False, odd=True)
 
     async def _one_session(
-        self, credentials: Credentials, *, by_post: bool, odd: bool = False
+        self, account: Account, *, by_post: bool, odd: bool = False
     ) -> Snapshot:
         async with (
-            self._transport.connect(credentials) as connection,
+            self._transport.connect(account) as connection,
             _session(connection, self._transport.timeouts.farewell) as session,
         ):
             listing = await (
                 self._log_in_by_post(session) if by_post else _log_in(session)
             )
-            readings = self._readings.setdefault(credentials.user, Readings())
+            readings = self._readings.setdefault(account.identity, Readings())
             meters, skipped = await self._read_meters(session, listing, readings)
             footer = pages.footer(session.latest)
             now = self._now()
@@ -145,6 +147,9 @@ class PpcDriver:
             listing = await session.post("meterform")
             if not session.cookie or not pages.is_meter_list(listing):
                 raise pages.explain(listing)
+        except ClientCertificateRefused, WrongCurve:
+            # In the handshake, before any form.
+            raise
         except (ConnectionCut, AnswerTimeout, SmgwLoginError) as err:
             if proven and isinstance(err, SmgwLoginError):
                 # Should only this way be refused, the next attempt takes the other.

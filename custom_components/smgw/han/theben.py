@@ -25,7 +25,7 @@ from .errors import (
 )
 from .failures import unexpected_status
 from .jsonsession import BadRequest, JsonSession, NotThere, challenge_of, with_login
-from .model import Credentials, Gateway, Meter, Reading, Skipped, Snapshot
+from .model import Account, Gateway, Meter, Reading, Skipped, Snapshot
 from .theben_pages import RegisterKey, UsagePoint
 from .transport import Transport
 from .trust import Trust
@@ -121,19 +121,19 @@ class ThebenDriver:
         """See that the interface asks for Digest. Raises `NotAGateway` if it does not."""
         await challenge_of(self._transport, ROOT, _HEADERS)
 
-    async def read_latest(self, credentials: Credentials) -> Snapshot:
+    async def read_latest(self, account: Account) -> Snapshot:
         """Log in and read the newest value of every register.
 
         A challenge, `smgw-info`, and one request for each usage point that is needed.
         The first time, and once a day, also one for the list of usage points and one
         for each of them.
         """
-        account = self._accounts.setdefault(credentials.user, _Account())
+        known = self._accounts.setdefault(account.identity, _Account())
         return await with_login(
             self._transport,
             self._memory,
-            credentials,
-            lambda session: self._read(session, account),
+            account,
+            lambda session: self._read(session, known),
             _HEADERS,
         )
 

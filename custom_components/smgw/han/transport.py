@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from http import HTTPStatus
 from types import MappingProxyType
 from weakref import WeakValueDictionary
@@ -18,11 +17,20 @@ import aiohttp
 from aiohttp import hdrs
 
 from .address import Address
+from .client_certificate import curve_of
 from .digest import Digest
-from .errors import ConnectionCut, HandshakeRefused, PageTooLarge
-from .failures import typed_failures
-from .model import Credentials
-from .tls import PinnedTls, refusal
+from .errors import (
+    ClientCertificateRefused,
+    ClientCertificateUnknown,
+    ConnectionCut,
+    HandshakeRefused,
+    PageTooLarge,
+    SmgwError,
+    WrongCurve,
+)
+from .failures import typed_failures, upon_certificate
+from .model import Account, ClientCertificate, Credentials
+from .tls import PinnedContext, PinnedTls, refusal
 
 # A full page of 200 values is about 100 kB; nothing a gateway shows comes near this.
 MAX_BODY = 2 * 1024 * 1024
@@ -58,9 +66,10 @@ class Answer:
 class RequestCounter:
     """Counts what goes over the wire, challenges included (an aiohttp middleware)."""
 
-    def __init__(self) -> None:
-        """Start at zero."""
+    def __init__(self, *, by_certificate: bool = False) -> None:
+        """Start at zero; `by_certificate`: the connection itself is the login."""
         self.sent = 0
+        self._by_certificate = by_certificate
         self._accepted = False
 
     async def __call__(
@@ -72,7 +81,9 @@ class RequestCounter:
         the connection from being used again. A login that is answered by closing the
         connection is not sent again, as aiohttp does with a GET: gateways lock.
         """
-        login = hdrs.AUTHORIZATION in request.headers and not self._accepted
+        login = not self._accepted and (
+            self._by_certificate or hdrs.AUTHORIZATION in request.headers
+        )
         try:
             response = await handler(request)
         except aiohttp.ClientConnectorError:
@@ -80,6 +91,8 @@ class RequestCounter:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as err:
             self.sent += 1
+            if login and self._by_certificate:
+                raise upon_certificate(err) from err
             if login:
                 raise ConnectionCut("closed upon the login") from err
             raise
@@ -95,6 +108,9 @@ class RequestCounter:
             except BaseException:
                 response.close()
                 raise
+            if login and self._by_certificate:
+                # It asks for a password; there is none.
+                raise ClientCertificateUnknown("challenge")
         return response
 
 
@@ -107,10 +123,11 @@ class Connection:
         session: aiohttp.ClientSession,
         tls: PinnedTls,
         counter: RequestCounter,
-        digest: Digest | None,
+        login: Digest | ClientCertificate | None,
     ) -> None:
         """Wrap a session that belongs to this connection alone."""
-        self._digest = digest
+        self._digest = login if isinstance(login, Digest) else None
+        self._own = login if isinstance(login, ClientCertificate) else None
         self._address = address
         self._session = session
         self._tls = tls
@@ -125,6 +142,11 @@ class Connection:
     def announced(self) -> str | None:
         """Return the Digest algorithm of the last challenge; None before one."""
         return self._digest.announced if self._digest else None
+
+    @property
+    def shows_login(self) -> bool:
+        """Say whether the gateway has been shown who logs in."""
+        return self._own is not None or self.announced is not None
 
     @property
     def cookies(self) -> set[str]:
@@ -145,10 +167,10 @@ class Connection:
 
         Redirects are not followed: a consumer interface leads nowhere else. `within`
         is a shorter limit in seconds. Raises `SmgwConnectionError`, `PageTooLarge`,
-        and `NotAGateway` for what is no HTTP.
+        `NotAGateway` for what is no HTTP, and the login errors of a certificate.
         """
         refused: HandshakeRefused | None = None
-        async for curve, context in self._tls.attempts():
+        async for context in self._tls.attempts(self._own):
             try:
                 with typed_failures(self._address.zone):
                     async with (
@@ -163,10 +185,13 @@ class Connection:
                             allow_redirects=False,
                         ) as response,
                     ):
-                        self._tls.worked(curve)
+                        self._tls.worked(context)
                         body = await _read_capped(response)
                         return Answer(response.status, response.headers, body)
             except HandshakeRefused as err:
+                if self._own is not None and context.trusted:
+                    # No other curve mends it: each attempt would be a login.
+                    raise _certificate_failure(self._own, context, err) from err
                 refused = refused or err
         limit = self._session.timeout.sock_connect
         raise await refusal(self._address, refused, limit) from refused
@@ -187,13 +212,12 @@ class Transport:
         self.gateway_id = gateway_id
         self.timeouts = timeouts or TIMEOUTS
         self.queue = queue_for(gateway_id)
-        self._pin = pin
         self.tls = PinnedTls(pin)
 
     @asynccontextmanager
     async def connect(
         self,
-        credentials: Credentials | None,
+        account: Account | None,
         *,
         instead: Mapping[str, str] = MappingProxyType({}),
     ) -> AsyncIterator[Connection]:
@@ -203,16 +227,15 @@ class Transport:
         caller's: several requests belong to one turn. Raises `InvalidUser` for a user
         name that Digest cannot carry.
         """
-        counter = RequestCounter()
+        login = (
+            Digest.of(account, instead) if isinstance(account, Credentials) else account
+        )
+        counter = RequestCounter(by_certificate=isinstance(login, ClientCertificate))
         middlewares: list[aiohttp.ClientMiddlewareType] = [counter]
-        digest = Digest.of(credentials, instead) if credentials else None
-        if digest is not None:
-            middlewares.insert(0, digest)
+        if isinstance(login, Digest):
+            middlewares.insert(0, login)
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                # Compared after the handshake, before the first request: the
-                # context lets only the pinned key through, this its very bytes.
-                ssl=aiohttp.Fingerprint(sha256(self._pin).digest()),
                 limit=1,
                 use_dns_cache=False,
                 resolver=aiohttp.ThreadedResolver(),
@@ -225,7 +248,7 @@ class Transport:
             # Some firmware cuts pages short for a client without a name (observed).
             headers={hdrs.USER_AGENT: "smgw"} | self._host_header(),
         ) as session:
-            yield Connection(self.address, session, self.tls, counter, digest)
+            yield Connection(self.address, session, self.tls, counter, login)
 
     def _host_header(self) -> dict[str, str]:
         """Return what aiohttp would get wrong: it sends the zone as well."""
@@ -239,6 +262,18 @@ def queue_for(gateway_id: str) -> asyncio.Lock:
     if (lock := _queues.get(gateway_id)) is None:
         lock = _queues[gateway_id] = asyncio.Lock()
     return lock
+
+
+def _certificate_failure(
+    account: ClientCertificate, context: PinnedContext, err: HandshakeRefused
+) -> SmgwError:
+    """Return why a handshake failed after the gateway was shown our certificate."""
+    error = upon_certificate(err)
+    ours, theirs = curve_of(account.der), curve_of(context.pin)
+    untrusted = isinstance(error, ClientCertificateRefused) and error.untrusted
+    if ours == theirs or context.proven or untrusted:
+        return error
+    return WrongCurve(theirs, ours)
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
