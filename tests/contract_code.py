@@ -14,6 +14,7 @@ from pathlib import Path
 import re
 from typing import Any
 
+from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.han.errors import SmgwError
 
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / "smgw"
@@ -184,15 +185,37 @@ def key_of(module: Module, node: ast.expr, placeholders: ast.expr | None) -> set
 
 
 def exceptions(module: Module) -> set[Shown]:
-    """Return the keys of the exceptions that Home Assistant translates."""
+    """Return the keys of the exceptions that Home Assistant translates with our texts."""
     found: set[Shown] = set()
     for name, call in calls(module.tree):
         key = keyword(call, "translation_key")
-        if key and keyword(call, "translation_domain") and name != "async_create_issue":
+        domain = keyword(call, "translation_domain")
+        ours = domain and module.text(domain) in (None, DOMAIN)
+        if key and ours and name != "async_create_issue":
             shown = key_of(module, key, keyword(call, "translation_placeholders"))
             assert shown, f"{module.path.name}:{call.lineno}: which text is this?"
             found |= shown
     return found
+
+
+def said(module: Module) -> set[Shown]:
+    """Return patterns of the keys of texts in an action's answer, with their variables."""
+    return {
+        Shown(pattern_of(module, call.args[0]), frozenset(filter(None, given)))
+        for name, call in calls(module.tree)
+        if name == "say"
+        for given in [[kw.arg for kw in call.keywords]]
+    }
+
+
+def pattern_of(module: Module, key: ast.expr) -> str:
+    """Return a pattern of a key: written out, or partly computed."""
+    if isinstance(key, ast.JoinedStr):
+        parts = (module.text(part) for part in key.values)
+        return "".join(".+" if part is None else re.escape(part) for part in parts)
+    text = module.text(key)
+    assert text, f"{module.path.name}:{key.lineno}: which text is this?"
+    return re.escape(text)
 
 
 def issues(module: Module) -> set[Shown]:
@@ -220,10 +243,7 @@ def name_patterns(module: Module, kinds: str) -> set[str]:
         if (text := module.text(key)) is not None:
             found.add(re.escape(text))
         elif isinstance(key, ast.JoinedStr):
-            parts = (module.text(part) for part in key.values)
-            found.add(
-                "".join(".+" if part is None else re.escape(part) for part in parts)
-            )
+            found.add(pattern_of(module, key))
         else:
             found |= set(map(re.escape, key_like_constants(module.tree)))
     for node in ast.walk(module.tree):

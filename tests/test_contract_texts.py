@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from custom_components.smgw import verdict
+from custom_components.smgw.han.doctor import Outcome, Step
+
 from . import contract_code as code
 from .test_contract import INTEGRATION, read_json
 
 LANGUAGES = ("en", "de")
 TOP_LEVEL = {
+    "common",
     "config",
     "config_subentries",
     "device",
@@ -166,6 +170,36 @@ def test_exceptions(english: dict[str, Any], sources: list[code.Module]) -> None
     shown = {one for module in sources for one in code.exceptions(module)}
     fits(shown, english["exceptions"])
     assert english["exceptions"].keys() == {one.key for one in shown}
+
+
+def test_common(english: dict[str, Any], sources: list[code.Module]) -> None:
+    """Each text of an action's answer exists and gets its variables, and none is left over."""
+    shown = {one for module in sources for one in code.said(module)}
+    patterns = {one.key for one in shown} | {"doctor_time", "doctor_cause_.+"}
+    for pattern in patterns:
+        assert any(re.fullmatch(pattern, key) for key in english["common"]), pattern
+    for key, said in english["common"].items():
+        assert any(re.fullmatch(pattern, key) for pattern in patterns), key
+        for one in shown:
+            if re.escape(key) == one.key:
+                assert placeholders(said) <= one.placeholders, key
+
+
+def test_doctor(english: dict[str, Any]) -> None:
+    """The doctor has words for every step, verdict, hint and letter."""
+    words = (
+        *(f"doctor_step_{step}" for step in Step),
+        *(f"doctor_{outcome}" for outcome in Outcome if outcome != "skipped"),
+        *(f"doctor_{key}" for key in (verdict.WORKS, verdict.UNJUDGED)),
+        *(f"doctor_cause_{key}" for key in verdict.OWN_CAUSES),
+        *(f"doctor_hint_{hint}" for hint in verdict.HINTS),
+        *(f"doctor_letter_{key}" for key in verdict.LETTERS),
+    )
+    assert set(words) <= english["common"].keys()
+    for key in verdict.LETTERS:
+        cause = english["common"].get(f"doctor_cause_{key}", "")
+        letter = english["common"][f"doctor_letter_{key}"]
+        assert placeholders(letter) <= placeholders(cause), key
 
 
 def test_issues(english: dict[str, Any], sources: list[code.Module]) -> None:

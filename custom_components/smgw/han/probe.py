@@ -4,15 +4,19 @@ TCP, TLS and certificate are here and need no account. What follows (HTTP, login
 meters) is the driver's.
 """
 
+import asyncio
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
+import socket
 
 from . import transport
 from .address import Address
 from .certificate import GatewayCertificate, read_certificate
 from .driver import vendor_of
 from .emh import realm
-from .errors import NotAGateway, SmgwError
-from .tls import fetch_certificate
+from .errors import HostNotFound, NotAGateway, SmgwError
+from .failures import typed_failures
+from .tls import fetch_certificate, open_tcp
 
 
 async def look(
@@ -40,3 +44,25 @@ async def look(
         certificate = read_certificate(der, told)
     vendor_of(certificate.gateway_id)
     return certificate
+
+
+async def resolve(address: Address, within: float) -> list[IPv4Address | IPv6Address]:
+    """Return the IP addresses of a host. Raises `HostNotFound`."""
+    loop = asyncio.get_running_loop()
+    with typed_failures(address.zone):
+        try:
+            async with asyncio.timeout(within):
+                found = await loop.getaddrinfo(
+                    address.host, address.port, type=socket.SOCK_STREAM
+                )
+        except TimeoutError as err:
+            raise HostNotFound("no answer from the name server in time") from err
+    return [ip_address(where[0]) for *_, where in found]
+
+
+async def reach(address: Address, within: float) -> None:
+    """Open a TCP connection and hang up without a word.
+
+    Raises `HostNotFound`, `ConnectionRefused`, `Unreachable`.
+    """
+    (await open_tcp(address, within)).transport.abort()

@@ -139,7 +139,11 @@ async def refusal(
     return TlsFailed(first.detail if first else "")
 
 
-async def _look(address: Address, curve: str, within: float) -> bytes:
+async def open_tcp(address: Address, within: float) -> asyncio.StreamWriter:
+    """Open a TCP connection within so many seconds.
+
+    Raises `HostNotFound`, `ConnectionRefused`, `Unreachable`.
+    """
     with typed_failures(address.zone):
         try:
             async with asyncio.timeout(within):
@@ -152,6 +156,11 @@ async def _look(address: Address, curve: str, within: float) -> bytes:
                 )
         except TimeoutError as err:
             raise Unreachable("no TCP connection in time") from err
+    return writer
+
+
+async def _look(address: Address, curve: str, within: float) -> bytes:
+    writer = await open_tcp(address, within)
     try:
         async with asyncio.timeout(within):
             await writer.start_tls(_trusting_nobody(curve))

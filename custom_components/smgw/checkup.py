@@ -1,0 +1,193 @@
+"""A check of one gateway by the connection doctor, whether its entry is loaded or not.
+
+The way to the gateway is walked at once. A login costs a session: it is made only if
+a poll could make it now, and counts as one; else the last session is judged.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from ipaddress import ip_interface
+
+import ifaddr
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+
+from . import failures
+from .attempt import async_driver
+from .han.doctor import Cause, Doctor, Finding, Interface, failure, judge
+from .han.driver import VENDORS
+from .han.errors import PortalLocked, SmgwError, SmgwLoginError
+from .han.model import Credentials
+from .han.transport import Timeouts
+from .logins import OWN_FAILURES, Login, Logins
+from .memory import GatewayMemory, Hold, async_memory
+from .models import GatewayConfig, SmgwConfigEntry
+
+# For diagnostics: people wait for the download.
+_QUICK = Timeouts(connect=3, answer=5, farewell=1)
+_PATIENCE = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginCheckup:
+    """What is known of one account."""
+
+    title: str
+    account: Credentials
+    at: datetime | None
+    """When its last session was opened (UTC); None if that is not known."""
+    now: bool
+    """Whether that was this checkup's doing."""
+    findings: list[Finding]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkup:
+    """What the doctor found."""
+
+    config: GatewayConfig
+    at: datetime
+    own: list[Interface]
+    """The addresses of this host."""
+    way: list[Finding]
+    logins: list[LoginCheckup] = field(default_factory=list)
+    hold: Hold | None = None
+    """Why the gateway is left alone now."""
+
+
+def own_addresses() -> list[Interface]:
+    """Return the addresses of this host with their subnets.
+
+    Asked anew each time: Home Assistant's own list is that of its start, and the
+    owner may just have added the address that was missing.
+    """
+    return [
+        ip_interface(f"{ip.ip[0] if ip.is_IPv6 else ip.ip}/{ip.network_prefix}")
+        for adapter in ifaddr.get_adapters()
+        for ip in adapter.ips
+    ]
+
+
+async def async_check(hass: HomeAssistant, entry: SmgwConfigEntry) -> Checkup:
+    """Walk all steps, with a login if one may be made now."""
+    checkup = await _async_walk(hass, entry, None, None)
+    if failure(checkup.way):
+        return checkup
+    return await _async_with_sessions(hass, entry, checkup, log_in=True)
+
+
+async def async_look(hass: HomeAssistant, entry: SmgwConfigEntry) -> Checkup:
+    """Walk the way in a few seconds; judge the last sessions, and open none."""
+    checkup = await _async_walk(hass, entry, _QUICK, _PATIENCE)
+    return await _async_with_sessions(hass, entry, checkup, log_in=False)
+
+
+async def _async_walk(
+    hass: HomeAssistant,
+    entry: SmgwConfigEntry,
+    timeouts: Timeouts | None,
+    patience: float | None,
+) -> Checkup:
+    config = GatewayConfig.of(entry)
+    memory = await async_memory(hass, config.gateway_id)
+    transport = config.transport(timeouts)
+    driver = VENDORS[config.vendor].driver(transport, memory.learned, dt_util.utcnow)
+    own = own_addresses()
+    doctor = Doctor(transport, config.pinned(), driver, own, patience=patience)
+    return Checkup(config=config, at=dt_util.utcnow(), own=own, way=await doctor.walk())
+
+
+async def _async_with_sessions(
+    hass: HomeAssistant, entry: SmgwConfigEntry, checkup: Checkup, *, log_in: bool
+) -> Checkup:
+    memory = await async_memory(hass, checkup.config.gateway_id)
+    gateway_error: SmgwError | None = None
+    if entry.state is ConfigEntryState.LOADED:
+        coordinator = entry.runtime_data.coordinator
+        logins = coordinator.logins
+        before = {login.subentry_id: login.last_session for login in logins}
+        if log_in and memory.current_hold is None:
+            await coordinator.async_refresh()
+        if not coordinator.last_update_success:
+            gateway_error = coordinator.last_error
+    else:
+        logins, before = Logins(entry), {}
+        for login in logins:
+            login.error = memory.refusal(login.credentials)
+        if log_in and memory.current_hold is None:
+            gateway_error = await _async_log_in(hass, checkup.config, logins, memory)
+    hold = memory.current_hold
+    latest = max(logins, key=_last_session, default=None)
+    return replace(
+        checkup,
+        logins=[
+            LoginCheckup(
+                title=login.title,
+                account=login.credentials,
+                at=login.last_session,
+                now=login.last_session != before.get(login.subentry_id),
+                findings=judge(
+                    login.last_session,
+                    login.snapshot,
+                    _cause(login, gateway_error, hold)
+                    if login is latest
+                    else _cause(login, None, None),
+                ),
+            )
+            for login in logins
+        ],
+        hold=hold,
+    )
+
+
+async def _async_log_in(
+    hass: HomeAssistant, config: GatewayConfig, logins: Logins, memory: GatewayMemory
+) -> SmgwError | None:
+    """Open one session for an entry that is not loaded; return the gateway's failure.
+
+    What it teaches is noted as after a poll.
+    """
+    login = next((login for login in logins if not login.refused), None)
+    if login is None:
+        return None
+    driver = await async_driver(hass, config)
+    login.last_session = dt_util.utcnow()
+    try:
+        login.snapshot = await driver.read_latest(login.credentials)
+    except OWN_FAILURES as err:
+        login.error = err
+        if isinstance(err, SmgwLoginError):
+            memory.refused(login.credentials, err)
+    except SmgwError as err:
+        if pause := failures.pause_after(err):
+            until = dt_util.utcnow() + pause
+            memory.hold = Hold(until, err.key, err.placeholders)
+        return err
+    else:
+        memory.accepted(login.credentials)
+    finally:
+        memory.async_save()
+    return None
+
+
+def _last_session(login: Login) -> datetime:
+    return login.last_session or datetime.min.replace(tzinfo=UTC)
+
+
+def _cause(
+    login: Login, gateway_error: SmgwError | None, hold: Hold | None
+) -> Cause | None:
+    """Return why a login's last session failed.
+
+    `gateway_error` and `hold` are given for the login that was read last.
+    """
+    if login.error:
+        return Cause.of(login.error)
+    if hold and hold.key == PortalLocked.key:
+        # Some of the countdown is over.
+        return Cause.of(PortalLocked(hold.until - dt_util.utcnow()))
+    if gateway_error:
+        return Cause.of(gateway_error)
+    return Cause(key=hold.key, placeholders=hold.placeholders) if hold else None

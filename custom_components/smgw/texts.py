@@ -1,0 +1,52 @@
+"""Texts for the answer of an action, in the language of the system."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Self
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+
+_COMMON = f"component.{DOMAIN}.common."
+_EXCEPTIONS = f"component.{DOMAIN}.exceptions."
+
+
+class Texts:
+    """The texts of one language; English where it has none."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        """Take all texts, by their full keys."""
+        self._texts = texts
+
+    @classmethod
+    async def async_load(cls, hass: HomeAssistant, language: str) -> Self:
+        """Load the texts of a language."""
+        return cls(
+            await async_get_translations(hass, language, "common", {DOMAIN})
+            | await async_get_translations(hass, language, "exceptions", {DOMAIN})
+        )
+
+    def say(self, key: str, **placeholders: str | datetime) -> str:
+        """Return a text with its variables filled in; times are local."""
+        return self._fill(f"{_COMMON}{key}", placeholders)
+
+    def explain(self, key: str, placeholders: Mapping[str, str | datetime]) -> str:
+        """Return the text of a failure: the doctor's own, or the exception's."""
+        own = f"{_COMMON}doctor_cause_{key}"
+        known = own if own in self._texts else f"{_EXCEPTIONS}{key}.message"
+        return self._fill(known, placeholders)
+
+    def _fill(self, key: str, placeholders: Mapping[str, str | datetime]) -> str:
+        return self._texts[key].format_map(
+            {
+                name: self.time(value) if isinstance(value, datetime) else value
+                for name, value in placeholders.items()
+            }
+        )
+
+    def time(self, moment: datetime) -> str:
+        """Return a time as people write it, in the zone of the home."""
+        return dt_util.as_local(moment).strftime(self._texts[f"{_COMMON}doctor_time"])
