@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 import threading
+import time
 from types import MappingProxyType
 
 from freezegun import api as freezegun_api
@@ -81,7 +82,7 @@ def make_entry(gateway: PpcGateway, **options: object) -> MockConfigEntry:
         data={
             CONF_HOST: gateway.host,
             CONF_PORT: gateway.port,
-            "vendor": "PPC",
+            "vendor": gateway.gateway_id[1:4],
             "certificate": gateway.certificate_pem,
         },
         options=options,
@@ -111,8 +112,14 @@ def impatient(
     hass: HomeAssistant, clock: SimClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Give up after seconds, not minutes; the clock stands, but time-outs run."""
-    # by its module: a name imported here would be frozen as well
-    monkeypatch.setattr(hass.loop, "time", freezegun_api.real_monotonic)
+    begin = time.monotonic()
+
+    def passed() -> float:
+        # Real time and, on top, what the clock is moved by; by its module, as a name
+        # imported here would be frozen as well.
+        return freezegun_api.real_monotonic() + time.monotonic() - begin
+
+    monkeypatch.setattr(hass.loop, "time", passed)
     monkeypatch.setattr(
         transport, "TIMEOUTS", transport.Timeouts(connect=1, answer=2, farewell=1)
     )

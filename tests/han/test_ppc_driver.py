@@ -106,6 +106,18 @@ async def test_no_login_by_post_without_cookies(
     assert all(action != ("meterform", 401) for action in reader.actions)
 
 
+async def test_cookies_are_gone(reader: Reader, gateway: PpcGateway) -> None:
+    """A session that was opened without a cookie is closed, then the old way is taken."""
+    await reader.read()
+    await reader.read()
+    gateway.faults.add("v1_sessionid")
+    for requests in (9, 6):
+        gateway.clear_requests()
+        truths(await reader.read(), gateway)
+        assert len(reader.actions) == requests
+        assert gateway.open_sessions == 0
+
+
 @pytest.mark.parametrize(
     "fault",
     [

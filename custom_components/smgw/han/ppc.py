@@ -145,6 +145,9 @@ class PpcDriver:
         proven = self._memory.get("login_by_post") is True
         try:
             listing = await session.post("meterform")
+            if not session.cookie:
+                # Firmware without cookies has opened a session as well, to be closed.
+                session.session_id = listing.hidden("sessionid")
             if not session.cookie or not pages.is_meter_list(listing):
                 raise pages.explain(listing)
         except ClientCertificateRefused, WrongCurve:

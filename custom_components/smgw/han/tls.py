@@ -159,6 +159,17 @@ async def open_tcp(address: Address, within: float) -> asyncio.StreamWriter:
     return writer
 
 
+async def listens(address: Address, within: float) -> bool:
+    """Say whether a port takes TCP connections; nothing is sent."""
+    try:
+        async with asyncio.timeout(within):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+    except OSError:
+        return False
+    writer.transport.abort()
+    return True
+
+
 async def _look(address: Address, curve: str, within: float) -> bytes:
     writer = await open_tcp(address, within)
     try:

@@ -26,11 +26,13 @@ from .errors import (
     HandshakeRefused,
     PageTooLarge,
     SmgwError,
+    TlsFailed,
+    Unreachable,
     WrongCurve,
 )
 from .failures import typed_failures, upon_certificate
 from .model import Account, ClientCertificate, Credentials
-from .tls import PinnedContext, PinnedTls, refusal
+from .tls import PinnedContext, PinnedTls, listens, refusal
 
 # A full page of 200 values is about 100 kB; nothing a gateway shows comes near this.
 MAX_BODY = 2 * 1024 * 1024
@@ -38,6 +40,8 @@ MAX_BODY = 2 * 1024 * 1024
 # An IP address, of which TLS sends nothing (RFC 6066). A gateway may refuse a name that it
 # does not know (alert 112, Theben's document), and the pin needs none.
 _NO_NAME = "::"
+# In seconds; whoever takes a TCP connection at all does it at once.
+_SECOND_LOOK = 2
 
 _queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -193,6 +197,11 @@ class Connection:
                     # No other curve mends it: each attempt would be a login.
                     raise _certificate_failure(self._own, context, err) from err
                 refused = refused or err
+            except Unreachable as err:
+                # aiohttp has one limit for TCP and TLS; the owner's remedy differs.
+                if await listens(self._address, _SECOND_LOOK):
+                    raise TlsFailed("no handshake in time") from err
+                raise
         limit = self._session.timeout.sock_connect
         raise await refusal(self._address, refused, limit) from refused
 

@@ -1,0 +1,136 @@
+"""How a fault is written down: one line for what the owner sees of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+# What a register's sensor shows. TRUE is what the meter held at the newest slot, LAST
+# what was shown before the fault, NOTHING that there is no such sensor; a time is
+# what the meter held so long before the newest slot.
+TRUE, LAST, UNKNOWN, UNAVAILABLE, NOTHING = (
+    "true",
+    "last",
+    "unknown",
+    "unavailable",
+    "nothing",
+)
+type Word = str | timedelta
+type Shown = Word | Mapping[str, Word]
+# In a mapping of registers: all that are not named.
+ELSE = "else"
+
+# Steps of the set-up.
+ADDRESS, CERTIFICATE, LOGIN = "user", "certificate", "login"
+
+STAIRS_IMPORT = "1ESY0060178981 1-0:1.8.0"
+HOUSE_IMPORT = "1EMH0012345678 1-0:1.8.0"
+HOUSE_EXPORT = "1EMH0012345678 1-0:2.8.0"
+HOUSE_HIGH = "1EMH0012345678 1-0:1.8.1"
+HOUSE_LOW = "1EMH0012345678 1-0:1.8.2"
+
+# Failures that cost no session: nothing forbids to try again soon.
+_FREE = frozenset(
+    {
+        "tls_failed",
+        "renegotiation_refused",
+        "unreachable",
+        "certificate_changed",
+        "portal_locked",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A fault switch, and what the owner sees while it is on.
+
+    Three tests take each case: the gateway has the fault when it is added; a loaded
+    one gets it between two readings; Home Assistant starts while it lasts.
+    """
+
+    fault: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+    """Switches without parameters that are on as well."""
+    changed_password: bool = False
+    """Whether the operator changes the password with it; in the set-up, whether the
+    owner mistypes it."""
+
+    stops: tuple[str, str] | None = None
+    """Step and error of the set-up; None if the gateway can be added."""
+    at_first: Shown = TRUE
+    """What is shown right after the gateway was added with the fault."""
+
+    error: str | None = None
+    """Why readings fail; None if they do not."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the error's text."""
+    shows: Shown = TRUE
+    """What is shown after the first reading with the fault, if it does not fail."""
+    later: Shown | None = None
+    """The same after the second one, if it is not the same."""
+    afterwards: Shown = TRUE
+    """What is shown once the fault is over."""
+    healing: timedelta = timedelta(0)
+    """How long after the fault's end a good reading may still show less."""
+
+    captured: timedelta = timedelta(0)
+    """How long after its slot a value is taken."""
+
+    issues: frozenset[str] = frozenset()
+    """Repair issues while it lasts."""
+    at_start: str | None = None
+    """Why a start fails, if for another reason than the reading of a loaded gateway."""
+    refused: bool = False
+    """Whether the owner is asked for the login, and nothing is sent without."""
+    wrong_logins: int = 0
+    """How often the gateway sees a wrong password in all."""
+    silent: bool = False
+    """Whether not a single request reaches the gateway."""
+
+    def __str__(self) -> str:
+        """Return the name of the test."""
+        given = ",".join(f"{key}={value}" for key, value in self.params.items())
+        name = f"{self.fault}:{given}" if given else self.fault
+        password = ("changed_password",) if self.changed_password else ()
+        return "+".join((name, *self.also, *password))
+
+    @property
+    def slow(self) -> bool:
+        """Say whether somebody has to lose patience."""
+        slow = {"hang_tcp", "slow", "trickle", "refuse_by_hang"}
+        return not slow.isdisjoint({self.fault, *self.also})
+
+    @property
+    def costs_session(self) -> bool:
+        """Say whether a failed start makes the next one wait."""
+        return (self.at_start or self.error) not in _FREE
+
+
+def fine(fault: str, **params: Any) -> Case:
+    """Return a case that the owner does not notice."""
+    return Case(fault=fault, params=params)
+
+
+def fails(fault: str, error: str, *, at: str = LOGIN, **params: Any) -> Case:
+    """Return a case with one error for all: set-up, readings, start."""
+    return Case(fault=fault, params=params, stops=(at, error), error=error)
+
+
+def shows(
+    fault: str,
+    shown: Shown,
+    *,
+    at_first: Shown | None = None,
+    later: Shown | None = None,
+    **params: Any,
+) -> Case:
+    """Return a case whose readings do not fail, but show less; a new entry: nothing."""
+    return Case(
+        fault=fault,
+        params=params,
+        shows=shown,
+        later=later,
+        at_first=NOTHING if at_first is None else at_first,
+    )

@@ -1,0 +1,196 @@
+"""Every fault of every maker's gateway, before, in and after Home Assistant's life."""
+
+from collections.abc import Callable
+from datetime import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custom_components import smgw
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.data_entry_flow import FlowResultType
+
+from .cases import TRUE, UNAVAILABLE, Case, Shown
+from .makers import MAKERS
+from .owner import Owner
+
+TRANSLATIONS = Path(smgw.__file__).parent / "translations"
+TEXTS = {
+    language: json.loads((TRANSLATIONS / f"{language}.json").read_text())
+    for language in ("en", "de")
+}
+
+
+def each(which: Callable[[Case], bool] = lambda case: True) -> pytest.MarkDecorator:
+    """Run a test with each case of each maker."""
+    return pytest.mark.parametrize(
+        ("maker", "case"),
+        [
+            pytest.param(maker, case, id=f"{name}-{case}")
+            for name, maker in MAKERS.items()
+            for case in maker.cases
+            if which(case)
+        ],
+    )
+
+
+@each()
+async def test_added_with_the_fault(owner: Owner, case: Case) -> None:
+    """The set-up stops where it must and says why; mended, it goes on and all is true."""
+    if not case.changed_password:
+        owner.switch_on(case)
+    flow = await owner.starts_to_add()
+    mistyped = "mistyped" if case.changed_password else None
+    for step in ("user", "certificate", "login"):
+        assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, step)
+        if case.changed_password and step == "login":
+            owner.switch_on(case)
+        flow = await owner.fills_in(flow, mistyped)
+        if case.stops and case.stops[0] == step:
+            assert (flow["step_id"], flow["errors"]) == (step, {"base": case.stops[1]})
+            assert_read(case.stops[1], flow["description_placeholders"])
+            owner.switch_off()
+            flow = await owner.fills_in(flow)
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+    assert owner.entry is not None
+    assert owner.entry.state is ConfigEntryState.LOADED
+    assert_shown(owner, case, TRUE if case.stops else case.at_first, {})
+    assert owner.gateway.failed_logins == case.wrong_logins
+    owner.switch_off()
+    await healed(owner, case, owner.states)
+    assert_clean(owner, case)
+
+
+@each()
+async def test_between_two_readings(owner: Owner, case: Case) -> None:
+    """A loaded gateway gets the fault: no value that is wrong, and the reason is told."""
+    await owner.lives_with_it()
+    before = owner.states
+    assert before == owner.expected(TRUE, {})
+    if case.changed_password:
+        owner.change_password()
+    owner.caplog.clear()
+    owner.gateway.clear_requests()
+    logins = owner.gateway.logins
+
+    fault: Case | None = case
+    for shown in (case.shows, case.later or case.shows):
+        await owner.next_reading(fault)
+        if case.error:
+            assert set(owner.sensors.values()) == {UNAVAILABLE}
+        else:
+            assert_shown(owner, case, shown, before)
+        assert_told(owner, case)
+        await owner.asks_again()
+        fault = None
+    assert owner.gateway.failed_logins == case.wrong_logins
+    # a session that expired, or a page that is no list, may cost another one
+    assert owner.gateway.logins <= logins + 2 * 2
+    if case.silent:
+        assert owner.gateway.requests == []
+
+    owner.switch_off()
+    if case.refused:
+        flow = await owner.answers(*owner.questions)
+        assert flow["reason"] == "reauth_successful"
+    await healed(owner, case, before)
+    assert [level for level, _ in owner.log] == (
+        ["ERROR", "INFO"] if case.error else []
+    )
+    assert_clean(owner, case)
+
+
+@each(lambda case: case.error is not None and "action" not in case.params)
+async def test_start_with_the_fault(owner: Owner, case: Case) -> None:
+    """The card says why; the gateway is not pestered, and found again when it is well."""
+    await owner.lives_with_it()
+    assert owner.entry is not None
+    if case.changed_password:
+        owner.change_password()
+    await owner.timeline.pass_by(minutes=5)
+    owner.switch_on(case)
+    assert not await owner.restarts()
+    error = case.at_start or case.error
+    assert owner.entry.error_reason_translation_key == error
+    assert owner.entry.reason == text(error, case.told)
+    if case.refused:
+        assert owner.entry.state is ConfigEntryState.SETUP_ERROR
+    else:
+        assert owner.entry.state is ConfigEntryState.SETUP_RETRY
+    assert_told(owner, case)
+    owner.gateway.clear_requests()
+    for _ in range(2):
+        await owner.timeline.pass_by(minutes=4)
+    if case.costs_session:
+        assert owner.gateway.requests == []
+    assert owner.gateway.failed_logins == case.wrong_logins
+
+    owner.switch_off()
+    if case.refused:
+        flow = await owner.answers(*owner.questions)
+        assert flow["reason"] == "reauth_successful"
+    for _ in range(8):
+        if owner.entry.state is not ConfigEntryState.LOADED:
+            await owner.timeline.pass_by(minutes=4)
+    assert owner.entry.state is ConfigEntryState.LOADED
+    await healed(owner, case, owner.states)
+    assert_clean(owner, case)
+
+
+async def healed(owner: Owner, case: Case, before: dict[str, str]) -> None:
+    """Check that the next good reading shows what is true."""
+    end = owner.slot + case.healing
+    await owner.until_it_is_read()
+    while owner.slot < end:
+        await owner.until_it_is_read()
+    assert_shown(owner, case, case.afterwards, before)
+
+
+def assert_shown(
+    owner: Owner, case: Case, shown: Shown, before: dict[str, str]
+) -> None:
+    """Check every register, the gateway's clock, and when meters were read."""
+    assert owner.states == owner.expected(shown, before)
+    sensors = owner.sensors
+    for name, (earliest, latest) in owner.expected_times(case, shown).items():
+        assert earliest <= datetime.fromisoformat(sensors[name]) <= latest, name
+
+
+def assert_told(owner: Owner, case: Case) -> None:
+    """Check the log, the repair issues, and whether there is a question."""
+    failed = [line for level, line in owner.log if level == "ERROR"]
+    name = owner.gateway.gateway_id
+    if case.error and owner.entry.state is ConfigEntryState.LOADED:
+        # Home Assistant leaves out the last full stop where it puts a text into its own
+        what = "Authentication failed while" if case.refused else "Error"
+        reason = text(case.error, case.told)
+        assert failed == [f"{what} fetching {name} data: {reason}"]
+    else:
+        assert failed == []
+    assert owner.issues == case.issues
+    sources = [flow["context"]["source"] for flow in owner.questions]
+    assert sources == ([SOURCE_REAUTH] if case.refused else [])
+
+
+def assert_clean(owner: Owner, case: Case) -> None:
+    """Check that nothing is left of the fault."""
+    assert owner.issues == set()
+    assert owner.questions == []
+    assert getattr(owner.gateway, "open_sessions", 0) == 0
+    if not case.slow:
+        assert owner.gateway.most_connections == 1
+
+
+def text(key: str, values: dict[str, str]) -> str:
+    """Return the English text of a failure."""
+    message: str = TEXTS["en"]["exceptions"][key]["message"]
+    # Home Assistant leaves out the last full stop where it puts a text into its own
+    return message.format(**values).removesuffix(".")
+
+
+def assert_read(key: str, values: dict[str, Any]) -> None:
+    """Check that every variable of the text under a form has a value."""
+    for texts in TEXTS.values():
+        assert texts["config"]["error"][key].format(**values)
