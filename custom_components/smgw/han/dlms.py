@@ -31,11 +31,25 @@ _CODES: dict[int, tuple[Unit, int]] = {
 
 def scaled(raw: str, scaler: str, unit: str) -> tuple[Decimal, Unit]:
     """Return value and unit. Raises `Unusable` with the reason."""
+    exponent, name = scale_of(scaler, unit)
+    if (value := times(raw, exponent)) is None:
+        raise Unusable("no_value")
+    return value, name
+
+
+def scale_of(scaler: str, unit: str) -> tuple[int, Unit]:
+    """Return the power of ten to multiply with, and the unit that results.
+
+    Raises `Unusable` with the reason.
+    """
     if not _INTEGER.fullmatch(unit) or (known := _CODES.get(int(unit))) is None:
         raise Unusable("unknown_unit")
-    if not all(_INTEGER.fullmatch(text) for text in (raw, scaler)):
-        raise Unusable("no_value")
-    if abs(int(scaler)) > 9:
+    if not _INTEGER.fullmatch(scaler) or abs(int(scaler)) > 9:
         raise Unusable("no_value")
     name, shift = known
-    return Decimal(raw).scaleb(int(scaler) + shift), name
+    return int(scaler) + shift, name
+
+
+def times(raw: str, exponent: int) -> Decimal | None:
+    """Return raw x 10^exponent; None if `raw` is no integer."""
+    return Decimal(raw).scaleb(exponent) if _INTEGER.fullmatch(raw) else None

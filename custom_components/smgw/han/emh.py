@@ -8,12 +8,14 @@ One connection is kept for all requests of a poll, as the transparency software 
 several at once confuse the gateway (observed). One that it closes is opened anew.
 """
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 import re
 from typing import Any
 
 from . import emh_pages as pages, ids, jsonpage
+from .emh_history import EmhHistory
 from .errors import (
     GatewayFault,
     NoMeterAssigned,
@@ -21,7 +23,15 @@ from .errors import (
     PageUnreadable,
     WrongGateway,
 )
-from .jsonsession import BadRequest, JsonSession, NotThere, challenge_of, with_login
+from .history import HistorySession
+from .jsonsession import (
+    BadRequest,
+    JsonSession,
+    NotThere,
+    challenge_of,
+    logged_in,
+    with_login,
+)
 from .model import Account, Gateway, Meter, Skipped, Snapshot
 from .transport import Transport
 from .trust import Trust
@@ -67,6 +77,15 @@ class EmhDriver:
             account,
             lambda session: self._read(session, trust),
         )
+
+    @asynccontextmanager
+    async def history(self, account: Account) -> AsyncIterator[HistorySession]:
+        """Open a session for what the gateway keeps, in the queue's turn."""
+        async with logged_in(self._transport, self._memory, account, self._gateway) as (
+            session,
+            _,
+        ):
+            yield EmhHistory(session, self._now)
 
     async def _read(self, session: JsonSession, trust: Trust) -> Snapshot:
         try:

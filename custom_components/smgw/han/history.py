@@ -195,8 +195,8 @@ class HistorySession(Protocol):
     async def profile(self, meter_id: str, span: Span) -> ProfileSlice:
         """Return the newest part of a span that the gateway hands out at once.
 
-        The caller asks again for what is left, as often as it wants. An empty slice
-        whose span is the one asked for: nothing is kept there.
+        The caller asks again for what is left, as often as it wants. An empty slice:
+        nothing is kept there.
         """
 
     async def derived(

@@ -3,13 +3,14 @@
 Gateways write almost every scalar as a string, some as a number; both are text here.
 """
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 import json
 from typing import Any
 
 from .errors import PageUnreadable
+from .jsonlarge import aside, load_in_steps
 
 _LARGE = 64 * 1024
 
@@ -25,11 +26,14 @@ def load(body: bytes) -> Any:
         raise PageUnreadable("not JSON") from None
 
 
-async def load_aside(body: bytes) -> Any:
-    """Return what an answer holds; a large one is read in a worker thread."""
+async def load_aside(body: bytes, depth: int = 0) -> Any:
+    """Return what an answer holds; a large one is read in a worker thread.
+
+    `depth`: how deep the many single items of a long list begin.
+    """
     if len(body) < _LARGE:
         return load(body)
-    return await asyncio.get_running_loop().run_in_executor(None, load, body)
+    return await aside(partial(load_in_steps, body, depth))
 
 
 def record(value: Any) -> Record:
@@ -62,6 +66,9 @@ def text(value: Any, key: str) -> str:
     found = value.get(key) if isinstance(value, dict) else None
     if not isinstance(found, (str, int)):
         return ""
+    if isinstance(found, str) and found.isascii():
+        # Nearly all are, and there may be a million of them.
+        return found
     return str(found).encode("utf-8", "replace").decode()
 
 

@@ -4,7 +4,15 @@ Two quirks of their Digest (observed with Theben): a firmware announces SHA-256 
 verifies MD5; and wrong credentials may get no answer, or an empty one, instead of 401.
 """
 
-from collections.abc import Awaitable, Callable, Container, Mapping, MutableMapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Container,
+    Mapping,
+    MutableMapping,
+)
+from contextlib import AsyncExitStack, asynccontextmanager
 import logging
 from typing import Any
 
@@ -64,9 +72,21 @@ class JsonSession:
         """Return how many requests were sent so far."""
         return self._connection.requests
 
-    async def load(self, verb: str, path: str, body: bytes | None = None) -> Any:
-        """Return the JSON a path answers. Raises `BadRequest` and `NotThere`, too."""
-        answer = await self.ask(verb, path, body)
+    async def load(
+        self,
+        verb: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        most: int | None = None,
+        depth: int = 0,
+    ) -> Any:
+        """Return the JSON a path answers. Raises `BadRequest` and `NotThere`, too.
+
+        `most` and `depth` are for long lists: how many bytes may come, and how deep
+        single items begin.
+        """
+        answer = await self.ask(verb, path, body, most=most)
         if answer.status == 400:
             raise BadRequest("HTTP 400")
         if answer.status == 404 and self._connection.shows_login:
@@ -74,17 +94,24 @@ class JsonSession:
         if answer.status != 200:
             raise unexpected_status(answer.status)
         try:
-            return await jsonpage.load_aside(answer.body)
+            return await jsonpage.load_aside(answer.body, depth)
         except PageUnreadable:
             if self._connection.shows_login:
                 raise
             raise NotAGateway("neither a login nor JSON") from None
 
-    async def ask(self, verb: str, path: str, body: bytes | None = None) -> Answer:
+    async def ask(
+        self,
+        verb: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        most: int | None = None,
+    ) -> Answer:
         """Send a request; the first answer tells whether the login was accepted."""
         try:
             answer = await self._connection.request(
-                verb, path, content=body, headers=self._headers
+                verb, path, content=body, headers=self._headers, most=most
             )
         except (ConnectionCut, AnswerTimeout) as err:
             if self._challenged and not (self.logged_in or self._was_proven):
@@ -149,33 +176,52 @@ async def with_login[T](
     read: Callable[[JsonSession], Awaitable[T]],
     headers: Mapping[str, str] | None = None,
 ) -> T:
-    """Log in and read, in the queue's turn; one login, at most two.
+    """Log in and read, in the queue's turn; one login, at most two (see `logged_in`)."""
+    async with logged_in(transport, memory, account, read, headers) as (_, found):
+        return found
 
-    `memory["digest"]` maps announced algorithms to those that worked. Two: an algorithm
-    that has never worked is announced, the login is refused, and MD5 was not the one.
+
+@asynccontextmanager
+async def logged_in[T](
+    transport: Transport,
+    memory: MutableMapping[str, Any],
+    account: Account,
+    first: Callable[[JsonSession], Awaitable[T]],
+    headers: Mapping[str, str] | None = None,
+) -> AsyncIterator[tuple[JsonSession, T]]:
+    """Log in with what `first` asks, and keep the session open, in the queue's turn.
+
+    `memory["digest"]` maps announced algorithms to those that worked. One login, or
+    two: an algorithm that has never worked is announced, the login is refused, and
+    MD5 was not the one.
     """
     learned = memory.get("digest")
     proven: dict[str, str] = dict(learned) if isinstance(learned, Mapping) else {}
 
-    async def attempt(instead: Mapping[str, str]) -> T:
+    @asynccontextmanager
+    async def attempt(instead: Mapping[str, str]) -> AsyncIterator[JsonSession]:
         async with transport.connect(account, instead=instead) as connection:
             session = JsonSession(connection, proven, headers)
             try:
-                return await read(session)
+                yield session
             finally:
                 told = connection.announced
                 if session.logged_in and told is not None:
                     memory["digest"] = proven | {told: instead.get(told, told)}
 
-    async with transport.queue:
+    async with transport.queue, AsyncExitStack() as stack:
+        session = await stack.enter_async_context(attempt(proven))
         try:
-            return await attempt(proven)
+            found = await first(session)
         except SmgwLoginError as err:
             if err.announced is None or err.announced in {_MD5, *proven}:
                 raise
             told = err.announced
-        _LOGGER.debug("Login refused: trying MD5 although another is announced")
-        return await attempt(proven | {told: _MD5})
+            _LOGGER.debug("Login refused: trying MD5 although another is announced")
+            await stack.aclose()
+            session = await stack.enter_async_context(attempt(proven | {told: _MD5}))
+            found = await first(session)
+        yield session, found
 
 
 def _odd_door(answer: Answer) -> SmgwError | None:

@@ -5,9 +5,11 @@ the maker's interface description (IF_GW_CON 1.4), its handbook for consumers, a
 observations of independent clients where they say so.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 import json
 import re
 from typing import Any
@@ -24,8 +26,17 @@ from .errors import (
     WrongGateway,
 )
 from .failures import unexpected_status
-from .jsonsession import BadRequest, JsonSession, NotThere, challenge_of, with_login
+from .history import HistorySession
+from .jsonsession import (
+    BadRequest,
+    JsonSession,
+    NotThere,
+    challenge_of,
+    logged_in,
+    with_login,
+)
 from .model import Account, Gateway, Meter, Reading, Skipped, Snapshot
+from .theben_history import ThebenHistory
 from .theben_pages import RegisterKey, UsagePoint
 from .transport import Transport
 from .trust import Trust
@@ -136,6 +147,19 @@ class ThebenDriver:
             lambda session: self._read(session, known),
             _HEADERS,
         )
+
+    @asynccontextmanager
+    async def history(self, account: Account) -> AsyncIterator[HistorySession]:
+        """Open a session for what the gateway keeps, in the queue's turn."""
+        known = self._accounts.setdefault(account.identity, _Account())
+        async with logged_in(
+            self._transport,
+            self._memory,
+            account,
+            lambda session: self._identify(session, known),
+            _HEADERS,
+        ) as (session, _):
+            yield ThebenHistory(session, partial(_call, session, known), self._now)
 
     async def _read(self, session: JsonSession, account: _Account) -> Snapshot:
         info = await self._identify(session, account)
@@ -340,13 +364,18 @@ async def _call(
     method: str,
     usage_point: str | None = None,
     more: Mapping[str, Any] | None = None,
+    *,
+    most: int | None = None,
+    depth: int = 0,
 ) -> object:
     """Call a method of the interface and return its answer."""
     asked: dict[str, Any] = {"method": method}
     if usage_point is not None:
         asked["usage-point-id"] = usage_point
     body = json.dumps(asked | dict(more or {})).encode()
-    answer = jsonpage.record(await session.load("POST", account.path, body))
+    answer = jsonpage.record(
+        await session.load("POST", account.path, body, most=most, depth=depth)
+    )
     if jsonpage.text(answer, "method") not in ("", method):
         raise PageUnreadable("answer to another method")
     return answer

@@ -81,8 +81,8 @@ def usage_points(answer: object) -> dict[str, UsagePoint]:
     return found
 
 
-def channels(answer: object) -> dict[RegisterKey, Scale]:
-    """Return scaler and unit of each original register, of `usage-point-info`."""
+def channels(answer: object, name: str = ORIGIN) -> dict[RegisterKey, Scale]:
+    """Return scaler and unit of each register of a database, of `usage-point-info`."""
     info = jsonpage.part(answer, "usage-point-info")
     return {
         (_suffix(item), str(obis)): (
@@ -90,9 +90,9 @@ def channels(answer: object) -> dict[RegisterKey, Scale]:
             jsonpage.text(item, "unit"),
         )
         for database in jsonpage.records(info, "databases")
-        if jsonpage.text(database, "database") == ORIGIN
+        if jsonpage.text(database, "database") == name
         for item in jsonpage.records(database, "channels")
-        if (obis := _obis(item)) is not None
+        if (obis := obis_of(item)) is not None
     }
 
 
@@ -146,7 +146,7 @@ def clock(answer: object, now: datetime, newest: datetime | None) -> datetime | 
 
 def _reading(channel: object, item: object, point: UsagePoint) -> Reading:
     """Return the reading of one entry. Raises `Unusable` with the reason."""
-    obis = _obis(channel)
+    obis = obis_of(channel)
     if obis is None:
         raise Unusable("unknown_obis")
     halves = (jsonpage.text(item, f"{half}-status") for half in ("smgw", "meter"))
@@ -156,7 +156,7 @@ def _reading(channel: object, item: object, point: UsagePoint) -> Reading:
     capture_time = jsonpage.moment(jsonpage.text(item, "capture-time"))
     if capture_time is None:
         raise Unusable("no_time")
-    meter_id = _owner(channel, item, point)
+    meter_id = owner_of(channel, item, point)
     if meter_id is None:
         raise Unusable("strange_meter_id")
     if (scale := point.scale(meter_id, str(obis))) is None:
@@ -171,7 +171,7 @@ def _reading(channel: object, item: object, point: UsagePoint) -> Reading:
     )
 
 
-def _owner(channel: object, item: object, point: UsagePoint) -> str | None:
+def owner_of(channel: object, item: object, point: UsagePoint) -> str | None:
     """Return whose reading it is: the entry's owner, the code's suffix, or the only meter."""
     if owner := jsonpage.text(item, "owner-number"):
         return ids.meter_id(owner)
@@ -184,6 +184,6 @@ def _suffix(channel: object) -> str | None:
     return ids.meter_id(suffix) if suffix else None
 
 
-def _obis(channel: object) -> Obis | None:
+def obis_of(channel: object) -> Obis | None:
     """Return a channel's code, without what older firmware appends."""
     return Obis.parse(jsonpage.text(channel, "obis").partition(".")[0])

@@ -166,8 +166,9 @@ class Connection:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         within: float | None = None,
+        most: int | None = None,
     ) -> Answer:
-        """Send one request and read the whole answer, at most `MAX_BODY` bytes.
+        """Send one request and read the whole answer, at most `most` bytes (`MAX_BODY`).
 
         Redirects are not followed: a consumer interface leads nowhere else. `within`
         is a shorter limit in seconds. Raises `SmgwConnectionError`, `PageTooLarge`,
@@ -190,7 +191,7 @@ class Connection:
                         ) as response,
                     ):
                         self._tls.worked(context)
-                        body = await _read_capped(response)
+                        body = await _read_capped(response, most or MAX_BODY)
                         return Answer(response.status, response.headers, body)
             except HandshakeRefused as err:
                 if self._own is not None and context.trusted:
@@ -285,11 +286,11 @@ def _certificate_failure(
     return WrongCurve(theirs, ours)
 
 
-async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
+async def _read_capped(response: aiohttp.ClientResponse, most: int = MAX_BODY) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             response.close()
-            raise PageTooLarge(f"more than {MAX_BODY} bytes")
+            raise PageTooLarge(f"more than {most} bytes")
     return bytes(body)
