@@ -218,14 +218,30 @@ def pattern_of(module: Module, key: ast.expr) -> str:
     return re.escape(text)
 
 
-def issues(module: Module) -> set[Shown]:
-    """Return the keys of the repair issues."""
+def issues(sources: list[Module]) -> set[Shown]:
+    """Return the keys of the repair issues: a table of `Kind(key, function that finds)`.
+
+    Variables are those every issue is created with, and those its function gives.
+    """
+    given: frozenset[str] = frozenset()
     found: set[Shown] = set()
-    for name, call in calls(module.tree):
-        if name == "async_create_issue" and (key := keyword(call, "translation_key")):
-            shown = key_of(module, key, keyword(call, "translation_placeholders"))
-            assert shown, f"{module.path.name}:{call.lineno}: which text is this?"
-            found |= shown
+    for module in sources:
+        for name, call in calls(module.tree):
+            if name == "async_create_issue":
+                given |= literal_keys(keyword(call, "translation_placeholders"))
+    for module in sources:
+        functions = {
+            node.name: node
+            for node in module.tree.body
+            if isinstance(node, ast.FunctionDef)
+        }
+        for name, call in calls(module.tree):
+            match name, call.args:
+                case "Kind", [key, ast.Name(id=find), *_]:
+                    text = module.text(key)
+                    assert text, f"{module.path.name}:{call.lineno}: which issue?"
+                    found.add(Shown(text, given | literal_keys(functions[find])))
+    assert found, "no table of issues"
     return found
 
 

@@ -204,7 +204,7 @@ def test_doctor(english: dict[str, Any]) -> None:
 
 def test_issues(english: dict[str, Any], sources: list[code.Module]) -> None:
     """Each repair issue has text and gets its variables."""
-    shown = {one for module in sources for one in code.issues(module)}
+    shown = code.issues(sources)
     issues = english.get("issues", {})
     heads = {
         key: {name: text for name, text in issue.items() if name != "fix_flow"}

@@ -47,6 +47,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
         if config.address.zone
         else str(config.address.url(vendor.path)),
     )
+    coordinator.async_forget_orphans()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
     return True
@@ -54,6 +55,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
 
 async def async_unload_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool:
     """Unload the platforms; the coordinator ends with the entry."""
+    if entry.disabled_by:
+        # Nobody looks any more whether they still hold.
+        issues.async_clear(hass, entry)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
@@ -70,13 +74,16 @@ async def async_remove_config_entry_device(
     if entry.state is not ConfigEntryState.LOADED:
         # Nobody knows what is behind the gateway now.
         return False
-    runtime = entry.runtime_data
-    gateway_id = runtime.config.gateway_id
+    coordinator = entry.runtime_data.coordinator
+    gateway_id = coordinator.gateway_id
     present = {(DOMAIN, gateway_id)} | {
         (DOMAIN, meter_identifier(gateway_id, meter_id))
-        for meter_id in runtime.coordinator.data.meters
+        for meter_id in coordinator.data.meters
     }
-    return present.isdisjoint(device.identifiers)
+    if not present.isdisjoint(device.identifiers):
+        return False
+    coordinator.async_forget_meter(device)
+    return True
 
 
 async def _async_entry_changed(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:

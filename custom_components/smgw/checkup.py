@@ -113,7 +113,7 @@ async def _async_with_sessions(
         if not coordinator.last_update_success:
             gateway_error = coordinator.last_error
     else:
-        logins, before = Logins(entry), {}
+        logins, before = Logins(entry, memory.logins), {}
         for login in logins:
             login.error = memory.refusal(login.credentials)
         if log_in and memory.current_hold is None:

@@ -6,18 +6,20 @@ from random import uniform
 from typing import override
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
 from . import devices, failures, issues, schedule
-from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER
+from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identifier
 from .han.driver import Driver, Vendor
 from .han.errors import SmgwError, SmgwLoginError
 from .han.model import Snapshot
 from .logins import OWN_FAILURES, Login, Logins
 from .memory import GatewayMemory, Hold
-from .models import SmgwConfigEntry
+from .models import GatewayConfig, SmgwConfigEntry
+from .symptoms import Situation
 
 
 def _spread() -> timedelta:
@@ -57,7 +59,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self._driver = driver
         self.memory = memory
         self._delay = delay
-        self.logins = Logins(entry)
+        self.logins = Logins(entry, memory.logins)
         for login in self.logins:
             # The same password once more, at each start, could lock the owner out.
             login.error = memory.refusal(login.credentials)
@@ -81,9 +83,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
     def async_settings_changed(self) -> None:
         """Take over a changed interval or logins without a reload."""
         fresh = self.logins.sync(self.config_entry)
-        if orphans := self.logins.orphans():
-            self.data = self.logins.merged(self.gateway_id)
-            devices.async_forget(self.hass, self.config_entry, orphans, self.data)
+        self.async_forget_orphans()
         if self.interval != self._interval:
             self._interval = self.interval
             self._plan_next()
@@ -100,6 +100,28 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             self.async_update_listeners()
 
     @callback
+    def async_forget_orphans(self) -> None:
+        """Forget what only logins have seen that are removed, maybe in an earlier run."""
+        self.memory.keep_only(login.credentials for login in self.logins)
+        if orphans := self.logins.orphans():
+            self.data = self.logins.merged(self.gateway_id)
+            left = {meter_id for meter_id, _ in self.logins.registers}
+            devices.async_forget(
+                self.hass, self.config_entry, orphans, left | self.data.meters.keys()
+            )
+        self.memory.async_save()
+
+    @callback
+    def async_forget_meter(self, device: dr.DeviceEntry) -> None:
+        """Forget a meter whose device the owner deletes; it may come back as new."""
+        for meter_id in {meter_id for meter_id, _ in self.logins.registers}:
+            identifier = (DOMAIN, meter_identifier(self.gateway_id, meter_id))
+            if identifier in device.identifiers:
+                self.logins.forget_meter(meter_id)
+        self.memory.async_save()
+        self.async_update_listeners()
+
+    @callback
     def async_renew(self, login_id: str) -> None:
         """Read a login again that was refused, though its account did not change."""
         if self.logins.renew(login_id):
@@ -108,22 +130,28 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
                 self.hass, self.async_refresh(), f"{self.name} read with renewed login"
             )
 
+    @override
+    async def async_config_entry_first_refresh(self) -> None:
+        """Read for the first time; a refusal has its issues as well."""
+        try:
+            await super().async_config_entry_first_refresh()
+        except ConfigEntryAuthFailed:
+            # Only here the base class leaves before it has finished.
+            self._async_refresh_finished()
+            raise
+
     @callback
     @override
     def _async_refresh_finished(self) -> None:
         """Let the repair issues follow what the refresh has shown."""
-        error = None if self.last_update_success else self.last_error
-        issues.async_sync(self.hass, self.config_entry, error)
-        some_work = any(login.works for login in self.logins)
-        issues.async_sync_logins(
-            self.hass,
-            self.config_entry,
-            {
-                login.subentry_id: login.title
-                for login in self.logins
-                if login.refused and some_work
-            },
+        situation = Situation(
+            config=GatewayConfig.of(self.config_entry),
+            logins=self.logins,
+            memory=self.memory,
+            error=None if self.last_update_success else self.last_error,
+            now=dt_util.utcnow(),
         )
+        issues.async_sync(self.hass, self.config_entry, situation)
 
     @override
     async def _async_update_data(self) -> Snapshot:
@@ -175,19 +203,24 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             snapshot = await self._driver.read_latest(login.credentials)
         except OWN_FAILURES as err:
             login.error = err
+            self.memory.down_since = None
             if isinstance(err, SmgwLoginError):
                 self.memory.refused(login.credentials, err)
-            if not failed_before and any(other.works for other in self.logins):
+            if not failed_before and self.logins.some_work:
                 failure = failures.for_poll(err)
                 LOGGER.warning("%s, login %s: %s", self.name, login.title, failure)
         except SmgwError as err:
+            if failures.is_silence(err):
+                self.memory.down_since = self.memory.down_since or now
+            else:
+                self.memory.down_since = None
             if not failures.costs_session(err):
                 self._last_session = before
             # A fault often passes soon; a day would be long to wait.
             self._plan_next(self.vendor.floor)
             raise self._failure(err) from err
         else:
-            self.logins.saw(login, snapshot)
+            self.logins.saw(login, snapshot, now)
             self.memory.accepted(login.credentials)
             if failed_before and len(self.logins) > 1:
                 LOGGER.info("%s, login %s works again", self.name, login.title)

@@ -1,12 +1,15 @@
 """What running data change in Home Assistant's registries of devices and entities."""
 
+from collections.abc import Container
+
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .const import DOMAIN, meter_identifier
-from .han.model import Gateway, Snapshot
+from .han.model import Gateway
 from .models import SmgwConfigEntry
+from .notes import RegisterKey
 
 
 @callback
@@ -26,18 +29,20 @@ def async_show_firmware(
 def async_forget(
     hass: HomeAssistant,
     entry: SmgwConfigEntry,
-    registers: set[tuple[str, str]],
-    left: Snapshot,
+    registers: set[RegisterKey],
+    left: Container[str],
 ) -> None:
-    """Remove registers, by (meter id, OBIS code), and meters with nothing `left`."""
+    """Remove registers, and their meters but those `left`, by meter id."""
     entities = er.async_get(hass)
     devices = dr.async_get(hass)
-    gateway_id = left.gateway.gateway_id
+    gateway_id = entry.unique_id or ""
     for meter_id, obis in registers:
         unique_id = f"{meter_identifier(gateway_id, meter_id)}_{obis}"
         if found := entities.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id):
             entities.async_remove(found)
-    for meter_id in {meter_id for meter_id, _ in registers} - left.meters.keys():
+    for meter_id in {meter_id for meter_id, _ in registers}:
+        if meter_id in left:
+            continue
         device = devices.async_get_device_by_identifier(
             (DOMAIN, meter_identifier(gateway_id, meter_id)), entry.entry_id
         )

@@ -11,6 +11,7 @@ from .han.errors import (
     ConnectionRefused,
     HostNotFound,
     PortalLocked,
+    SmgwConnectionError,
     SmgwError,
     SmgwLoginError,
     TlsFailed,
@@ -58,6 +59,13 @@ def pause_after(err: SmgwError) -> timedelta:
     if isinstance(err, SmgwLoginError) or not costs_session(err):
         return timedelta(0)
     return _PAUSE
+
+
+def is_silence(err: SmgwError) -> bool:
+    """Say whether nothing of a gateway's answered, as far as one can tell."""
+    return isinstance(err, SmgwConnectionError) and not isinstance(
+        err, CertificateChanged
+    )
 
 
 def costs_session(err: SmgwError) -> bool:

@@ -1,93 +1,50 @@
 """Repair issues: each is there exactly as long as the data say so."""
 
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
-
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.util import dt as dt_util
 
 from .const import CONF_LOGIN, DOMAIN
-from .han.errors import CertificateChanged, SmgwError
-from .models import GatewayConfig, SmgwConfigEntry
-
-LOGIN_FAILED = "login_failed"
-CERTIFICATE_CHANGED = "certificate_changed"
-CERTIFICATE_EXPIRING = "certificate_expiring"
-CERTIFICATE_EXPIRED = "certificate_expired"
-_KINDS = (CERTIFICATE_CHANGED, CERTIFICATE_EXPIRING, CERTIFICATE_EXPIRED)
-
-_AHEAD = timedelta(days=30)
+from .models import SmgwConfigEntry
+from .symptoms import KINDS, Situation
 
 
 @callback
 def async_sync(
-    hass: HomeAssistant, entry: SmgwConfigEntry, error: SmgwError | None
+    hass: HomeAssistant, entry: SmgwConfigEntry, situation: Situation
 ) -> None:
-    """Create the issues that hold now and delete the others; `error` is the poll's."""
-    config = GatewayConfig.of(entry)
-    certificate = config.pinned()
-    valid_until = dt_util.as_local(certificate.not_after).date().isoformat()
-    holding = set(_holding(error, certificate.not_after - dt_util.utcnow()))
-    for kind in _KINDS:
-        if kind in holding:
+    """Create the issues that hold now and delete the others."""
+    holding: set[str] = set()
+    for kind in KINDS:
+        for found in kind.find(situation):
+            data: dict[str, str | int | float | None] = {"entry_id": entry.entry_id}
+            issue_id = f"{kind.key}_{entry.entry_id}"
+            if found.login:
+                data[CONF_LOGIN] = found.login.subentry_id
+                issue_id = f"{issue_id}_{found.login.subentry_id}"
+            holding.add(issue_id)
             ir.async_create_issue(
                 hass,
                 DOMAIN,
-                f"{kind}_{entry.entry_id}",
-                data={"entry_id": entry.entry_id},
-                is_fixable=kind == CERTIFICATE_CHANGED,
-                severity=ir.IssueSeverity.ERROR
-                if kind == CERTIFICATE_CHANGED
-                else ir.IssueSeverity.WARNING,
-                translation_key=kind,
+                issue_id,
+                data=data,
+                is_fixable=kind.fixable,
+                severity=kind.severity,
+                translation_key=kind.key,
                 translation_placeholders={
-                    "gateway_id": config.gateway_id,
-                    "valid_until": valid_until,
+                    "gateway_id": situation.config.gateway_id,
+                    **found.placeholders,
                 },
             )
-        else:
-            ir.async_delete_issue(hass, DOMAIN, f"{kind}_{entry.entry_id}")
-
-
-@callback
-def async_sync_logins(
-    hass: HomeAssistant, entry: SmgwConfigEntry, failing: Mapping[str, str]
-) -> None:
-    """Have an issue for each login that fails while others work: id to title."""
-    prefix = f"{LOGIN_FAILED}_{entry.entry_id}_"
-    for domain, issue_id in list(ir.async_get(hass).issues):
-        stale = issue_id.startswith(prefix) and issue_id[len(prefix) :] not in failing
-        if domain == DOMAIN and stale:
-            ir.async_delete_issue(hass, DOMAIN, issue_id)
-    for login_id, title in failing.items():
-        ir.async_create_issue(
-            hass,
-            DOMAIN,
-            f"{prefix}{login_id}",
-            data={"entry_id": entry.entry_id, CONF_LOGIN: login_id},
-            is_fixable=True,
-            severity=ir.IssueSeverity.ERROR,
-            translation_key=LOGIN_FAILED,
-            translation_placeholders={
-                "gateway_id": entry.unique_id or "",
-                "login": title,
-            },
-        )
+    _delete(hass, entry, holding)
 
 
 @callback
 def async_clear(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
     """Delete all issues of an entry."""
-    async_sync_logins(hass, entry, {})
-    for kind in _KINDS:
-        ir.async_delete_issue(hass, DOMAIN, f"{kind}_{entry.entry_id}")
+    _delete(hass, entry, set())
 
 
-def _holding(error: SmgwError | None, validity: timedelta) -> Iterator[str]:
-    if isinstance(error, CertificateChanged):
-        yield CERTIFICATE_CHANGED
-    if validity <= timedelta(0):
-        yield CERTIFICATE_EXPIRED
-    elif validity <= _AHEAD:
-        yield CERTIFICATE_EXPIRING
+def _delete(hass: HomeAssistant, entry: SmgwConfigEntry, but: set[str]) -> None:
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and entry.entry_id in issue_id and issue_id not in but:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)

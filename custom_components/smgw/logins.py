@@ -13,6 +13,7 @@ from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
 from .const import SUBENTRY_LOGIN
 from .han.errors import (
     ClientCertificateDropped,
+    ContractsEnded,
     NoMeterAssigned,
     NoTemporaryFile,
     SmgwError,
@@ -20,15 +21,20 @@ from .han.errors import (
 )
 from .han.model import Credentials, Gateway, Meter, Snapshot
 from .models import SmgwConfigEntry
+from .notes import LoginNotes, RegisterKey
 from .schedule import TOLERANCE
 
 # Failures of one account; any other is the gateway's.
 OWN_FAILURES = (
     SmgwLoginError,
     NoMeterAssigned,
+    ContractsEnded,
     ClientCertificateDropped,
     NoTemporaryFile,
 )
+
+# Two looks at a clock nearer to each other than this say nothing of how it runs.
+_LOOK = timedelta(minutes=10)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +44,7 @@ class Login:
     subentry_id: str
     title: str
     credentials: Credentials
+    notes: LoginNotes
     snapshot: Snapshot | None = None
     error: SmgwError | None = None
     """What the last session failed with, if it was the account's own failure."""
@@ -57,11 +64,14 @@ class Login:
 class Logins:
     """All accounts of an entry, in the order they were added."""
 
-    def __init__(self, entry: SmgwConfigEntry) -> None:
-        """Take the accounts of an entry."""
+    def __init__(self, entry: SmgwConfigEntry, notes: dict[str, LoginNotes]) -> None:
+        """Take the accounts of an entry, and the notes of each, kept by its id."""
         self._by_id: dict[str, Login] = {}
-        # (meter id, OBIS code) to the accounts that have delivered it.
-        self._seen_by: dict[tuple[str, str], set[str]] = {}
+        self._notes = notes
+        # Our clock and the gateway's (UTC) when they were last compared.
+        self._compared: tuple[datetime, datetime] | None = None
+        self.clock_stands = False
+        """Whether the gateway's clock showed the same time twice."""
         self.sync(entry)
 
     def __iter__(self) -> Iterator[Login]:
@@ -86,19 +96,38 @@ class Logins:
             login = old.get(subentry.subentry_id)
             if login is None or login.credentials != credentials:
                 fresh = True
+                notes = self._notes.setdefault(subentry.subentry_id, LoginNotes())
+                if login is not None:
+                    notes.forget_rhythm()
                 login = Login(
                     subentry_id=subentry.subentry_id,
                     title=subentry.title,
                     credentials=credentials,
+                    notes=notes,
                 )
             login.title = subentry.title
             self._by_id[login.subentry_id] = login
         return fresh
 
+    def get(self, login_id: str) -> Login | None:
+        """Return the account of a subentry."""
+        return self._by_id.get(login_id)
+
     @property
-    def registers(self) -> set[tuple[str, str]]:
-        """Return (meter id, OBIS code) of all that was ever delivered."""
-        return set(self._seen_by)
+    def some_work(self) -> bool:
+        """Say whether an account works."""
+        return any(login.works for login in self)
+
+    @property
+    def registers(self) -> set[RegisterKey]:
+        """Return all that was ever delivered, in an earlier run as well."""
+        return set().union(*(login.notes.registers for login in self))
+
+    @property
+    def gateway(self) -> Gateway | None:
+        """Return what the gateway said of itself in the last good session."""
+        last = max(self._working(), key=_last_session, default=None)
+        return last.snapshot.gateway if last and last.snapshot else None
 
     def renew(self, login_id: str) -> bool:
         """Make an account that failed a new one; say whether it had failed."""
@@ -120,14 +149,19 @@ class Logins:
         refusals = [error for error in errors if isinstance(error, SmgwLoginError)]
         return next(reversed(refusals or errors), None)
 
-    def orphans(self) -> set[tuple[str, str]]:
+    def orphans(self) -> set[RegisterKey]:
         """Return, once, the registers that only removed accounts have delivered."""
-        for seen_by in self._seen_by.values():
-            seen_by.intersection_update(self._by_id)
-        orphans = {key for key, seen_by in self._seen_by.items() if not seen_by}
-        for key in orphans:
-            del self._seen_by[key]
-        return orphans
+        gone = self._notes.keys() - self._by_id.keys()
+        delivered: set[RegisterKey] = set()
+        for login_id in gone:
+            delivered |= self._notes.pop(login_id).registers
+        return delivered - self.registers
+
+    def forget_meter(self, meter_id: str) -> None:
+        """Forget that a meter was ever seen; should it return, it is a new one."""
+        for login in self:
+            registers = login.notes.registers
+            registers -= {key for key in registers if key[0] == meter_id}
 
     def turn(self, now: datetime, interval: timedelta, most: int) -> list[Login]:
         """Return whom to read now.
@@ -148,26 +182,37 @@ class Logins:
         ]
         return [min(due)[2]] if due else []
 
-    def saw(self, login: Login, snapshot: Snapshot) -> None:
-        """Note a good session."""
+    def saw(self, login: Login, snapshot: Snapshot, now: datetime) -> None:
+        """Note a good session; `now` is UTC."""
         login.snapshot = snapshot
         login.error = None
-        for meter in snapshot.meters.values():
-            for obis in meter.readings:
-                seen_by = self._seen_by.setdefault((meter.meter_id, obis), set())
-                seen_by.add(login.subentry_id)
+        login.notes.saw(snapshot, now)
+        self._compare(snapshot.gateway.clock, now)
+
+    def _compare(self, shown: datetime | None, now: datetime) -> None:
+        """Find out whether the gateway's clock runs."""
+        if shown is None:
+            self._compared, self.clock_stands = None, False
+            return
+        if self._compared:
+            then, showed = self._compared
+            if now - then < _LOOK:
+                return
+            self.clock_stands = abs(shown - showed) < (now - then) / 10
+        self._compared = (now, shown)
 
     def deliver(self, meter_id: str, obis: str) -> bool:
         """Say whether an account that works is one that has delivered a register."""
-        seen_by = self._seen_by.get((meter_id, obis), set())
-        return any(self._by_id[i].works for i in seen_by & self._by_id.keys())
+        return any(
+            login.works and (meter_id, obis) in login.notes.registers for login in self
+        )
+
+    def _working(self) -> list[Login]:
+        return [login for login in self if login.works]
 
     def merged(self, gateway_id: str) -> Snapshot:
         """Return what the accounts that work see together, newest reading first."""
-        working = sorted(
-            (login for login in self if login.works),
-            key=lambda login: (login.last_session is not None, login.last_session),
-        )
+        working = sorted(self._working(), key=_last_session)
         snapshots = [login.snapshot for login in working if login.snapshot]
         gateway = (
             snapshots[-1].gateway
@@ -187,6 +232,10 @@ class Logins:
             [skipped for snapshot in snapshots for skipped in snapshot.skipped],
             sum(snapshot.requests for snapshot in snapshots),
         )
+
+
+def _last_session(login: Login) -> tuple[bool, datetime | None]:
+    return login.last_session is not None, login.last_session
 
 
 def _merge(one: Meter, other: Meter) -> Meter:

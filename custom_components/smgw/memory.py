@@ -1,6 +1,6 @@
 """What is known of a gateway beyond its entry: how to log in, and when not to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from .han.errors import (
     WrongPassword,
 )
 from .han.model import Account, ClientCertificate
+from .notes import LoginNotes
 
 _VERSION = 1
 _REFUSALS = {
@@ -59,6 +60,12 @@ class GatewayMemory:
         self.hold: Hold | None = None
         self._refused: dict[str, str] = {}
         """Accounts the gateway refused, as digests, and the keys of its reasons."""
+        self._worked: dict[str, datetime] = {}
+        """Accounts that have worked, as digests, and when they did last (UTC)."""
+        self.logins: dict[str, LoginNotes] = {}
+        """What is known of each login, by its subentry's id."""
+        self.down_since: datetime | None = None
+        """Since when nothing has answered at the gateway's address (UTC)."""
 
     def refusal(self, account: Account) -> SmgwLoginError | None:
         """Return why the gateway refused an account before, maybe in an earlier run."""
@@ -76,6 +83,18 @@ class GatewayMemory:
     def accepted(self, account: Account) -> None:
         """Note that an account works."""
         self._refused.pop(account.digest, None)
+        self._worked[account.digest] = dt_util.utcnow()
+        self.down_since = None
+
+    def worked(self, account: Account) -> datetime | None:
+        """Return when an account last worked (UTC); None if it never did."""
+        return self._worked.get(account.digest)
+
+    def keep_only(self, accounts: Iterable[Account]) -> None:
+        """Forget the digests of accounts that are gone."""
+        kept = {account.digest for account in accounts}
+        self._refused = {k: v for k, v in self._refused.items() if k in kept}
+        self._worked = {k: v for k, v in self._worked.items() if k in kept}
 
     @property
     def current_hold(self) -> Hold | None:
@@ -94,9 +113,14 @@ class GatewayMemory:
         data = await self._store.async_load() or {}
         self.learned.update(data.get("learned") or {})
         self._refused.update(data.get("refused") or {})
+        for digest, worked in (data.get("worked") or {}).items():
+            self._worked[digest] = _moment(worked)
+        for login_id, notes in (data.get("logins") or {}).items():
+            self.logins[login_id] = LoginNotes.of(notes)
+        if down_since := data.get("down_since"):
+            self.down_since = _moment(down_since)
         if hold := data.get("hold"):
-            until = dt_util.parse_datetime(hold["until"], raise_on_error=True)
-            self.hold = Hold(until, hold["key"], hold["placeholders"])
+            self.hold = Hold(_moment(hold["until"]), hold["key"], hold["placeholders"])
 
     async def async_remove(self) -> None:
         """Delete it from disk."""
@@ -111,8 +135,15 @@ class GatewayMemory:
         return {
             "learned": dict(self.learned),
             "refused": dict(self._refused),
+            "worked": {k: moment.isoformat() for k, moment in self._worked.items()},
+            "logins": {k: notes.as_dict() for k, notes in self.logins.items()},
+            "down_since": self.down_since and self.down_since.isoformat(),
             "hold": hold,
         }
+
+
+def _moment(text: str) -> datetime:
+    return dt_util.parse_datetime(text, raise_on_error=True)
 
 
 async def async_memory(hass: HomeAssistant, gateway_id: str) -> GatewayMemory:

@@ -1,6 +1,9 @@
 """Fix flows: a changed certificate is compared and accepted, a login asked for anew."""
 
+from datetime import datetime
 from typing import Any
+
+import probatio
 
 from homeassistant.components.repairs import (
     ConfirmRepairFlow,
@@ -10,15 +13,16 @@ from homeassistant.components.repairs import (
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
 
 from .attempt import account_taken, async_end_reauth, async_keep_login, async_try_login
 from .const import CONF_CERTIFICATE, CONF_LOGIN
 from .han import probe
 from .han.certificate import GatewayCertificate
 from .han.errors import SmgwError
-from .issues import CERTIFICATE_CHANGED, LOGIN_FAILED
 from .login_flow import LOGIN_SCHEMA
 from .models import GatewayConfig, SmgwConfigEntry
+from .symptoms import CERTIFICATE_CHANGED, LOGIN_FAILED, last_worked, local_time
 
 
 class CertificateRepairFlow(RepairsFlow):
@@ -78,17 +82,56 @@ class LoginRepairFlow(RepairsFlow):
         """Take the entry and the id of its login."""
         self._entry = entry
         self._login_id = login_id
+        login = entry.subentries.get(login_id)
+        self._title = login.title if login else ""
+        self._worked: datetime | None = None
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Start with the account."""
+        """Start with the account; where it is the operator's fault, say so."""
+        if self._entry.state is ConfigEntryState.LOADED:
+            coordinator = self._entry.runtime_data.coordinator
+            if login := coordinator.logins.get(self._login_id):
+                self._worked = last_worked(login, coordinator.memory)
+        if self._worked:
+            return await self.async_step_refused()
         return await self.async_step_login()
 
     async def async_step_login(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Ask for the account, and test it over the pinned certificate."""
+        """Ask for the account of a login that was refused."""
+        return await self._ask(
+            "login",
+            LOGIN_SCHEMA,
+            user_input,
+            gateway_id=self._entry.unique_id or "",
+            login=self._title,
+        )
+
+    async def async_step_refused(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Ask for the account of a login that worked before, unchanged."""
+        now = dt_util.utcnow()
+        return await self._ask(
+            "refused",
+            LOGIN_SCHEMA,
+            user_input,
+            gateway_id=self._entry.unique_id or "",
+            login=self._title,
+            worked=local_time(self._worked or now, now),
+        )
+
+    async def _ask(
+        self,
+        step_id: str,
+        schema: probatio.Schema,
+        user_input: dict[str, Any] | None,
+        **placeholders: str,
+    ) -> RepairsFlowResult:
+        """Show the fields; test what was entered over the pinned certificate."""
         login = self._entry.subentries.get(self._login_id)
         if login is None or not self.hass.config_entries.async_get_entry(
             self._entry.entry_id
@@ -96,7 +139,6 @@ class LoginRepairFlow(RepairsFlow):
             # Deleted while the form was open.
             return self.async_abort(reason="no_login")
         errors: dict[str, str] = {}
-        error: SmgwError | None = None
         if user_input is not None:
             if account_taken(self._entry, user_input, but=self._login_id):
                 errors["base"] = "account_taken"
@@ -104,6 +146,7 @@ class LoginRepairFlow(RepairsFlow):
                 self.hass, GatewayConfig.of(self._entry), user_input
             ):
                 errors["base"] = error.key
+                placeholders |= error.placeholders
             else:
                 async_keep_login(self.hass, self._entry, login, user_input, login.title)
                 async_end_reauth(self.hass, self._entry)
@@ -111,14 +154,10 @@ class LoginRepairFlow(RepairsFlow):
         suggested = user_input or login.data
         kept = {key: v for key, v in suggested.items() if key != CONF_PASSWORD}
         return self.async_show_form(
-            step_id="login",
-            data_schema=self.add_suggested_values_to_schema(LOGIN_SCHEMA, kept),
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, kept),
             errors=errors,
-            description_placeholders={
-                "gateway_id": self._entry.unique_id or "",
-                "login": login.title,
-            }
-            | (error.placeholders if error else {}),
+            description_placeholders=placeholders,
         )
 
 

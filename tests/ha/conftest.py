@@ -21,6 +21,7 @@ from custom_components.smgw.han import transport
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
@@ -147,8 +148,12 @@ class Timeline:
 
     def jump(self, moment: datetime) -> None:
         """Jump to a moment; what is due then only starts."""
-        self._freezer.move_to(moment)
         self._clock.set(moment)
+        self.jump_alone(moment)
+
+    def jump_alone(self, moment: datetime) -> None:
+        """The same, but the gateway's clock stands."""
+        self._freezer.move_to(moment)
         async_fire_time_changed(self._hass, moment)
 
     async def breathe(self) -> None:
@@ -162,3 +167,24 @@ def timeline(
 ) -> Timeline:
     """Both clocks."""
     return Timeline(hass, freezer, clock)
+
+
+async def restart(
+    hass: HomeAssistant, entry: MockConfigEntry, timeline: Timeline
+) -> None:
+    """Unload, forget all but what is on disk, and load again."""
+    await shut_down(hass, entry, timeline)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def shut_down(
+    hass: HomeAssistant, entry: MockConfigEntry, timeline: Timeline
+) -> None:
+    """Unload, and forget all but what is on disk."""
+    # What is to be stored is stored in a moment.
+    await timeline.pass_by(seconds=5)
+    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    hass.data.pop(DOMAIN)
+    ir.async_get(hass).issues.clear()

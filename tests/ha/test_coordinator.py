@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -291,17 +292,19 @@ async def test_what_was_learned_survives_a_restart(
     loaded: MockConfigEntry,
     gateway: PpcGateway,
     timeline: Timeline,
-    hass_storage: dict[str, dict[str, object]],
+    hass_storage: dict[str, dict[str, Any]],
 ) -> None:
-    """The way to log in is on disk, and gone with the entry."""
+    """What was learned is on disk, without the account, and gone with the entry."""
     await timeline.go_to(START.replace(minute=30) + SETTLED)
     await timeline.pass_by(seconds=5)
     key = f"smgw.{gateway.gateway_id.lower()}"
-    assert hass_storage[key]["data"] == {
-        "learned": {"firmware": "21929-21929", "login_by_post": True},
-        "refused": {},
-        "hold": None,
-    }
+    stored = hass_storage[key]["data"]
+    assert stored["learned"] == {"firmware": "21929-21929", "login_by_post": True}
+    assert (stored["refused"], stored["hold"], stored["down_since"]) == ({}, None, None)
+    assert list(stored["logins"]) == list(loaded.subentries)
+    assert len(stored["worked"]) == 1
+    assert gateway.password not in str(stored)
+    assert gateway.user not in str(stored)
     await hass.config_entries.async_remove(loaded.entry_id)
     await hass.async_block_till_done()
     assert key not in hass_storage

@@ -67,10 +67,15 @@ async def client(
     hass_admin_user: MockUser,
     failing: str,
 ) -> Any:
-    """The owner's browser; logged in anew, as time has passed."""
-    token = await hass.auth.async_create_refresh_token(
-        hass_admin_user, "https://owner.example"
-    )
+    """The owner's browser."""
+    return await log_in(hass, hass_client, hass_admin_user)
+
+
+async def log_in(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, user: MockUser
+) -> Any:
+    """Log a browser in; a token of the test's beginning is too old by now."""
+    token = await hass.auth.async_create_refresh_token(user, "https://owner.example")
     return await hass_client(hass.auth.async_create_access_token(token))
 
 
@@ -118,6 +123,39 @@ async def test_mend_a_login(
     for quarters in range(2, 6):
         await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
     assert gateway.logins == logins + 4
+    assert issues(hass) == set()
+
+
+async def test_refused_though_it_worked(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+    both: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+) -> None:
+    """Upon the refusal page the form has a text for the operator; the same account mends it."""
+    right = gateway.users["export"]
+    gateway.users["export"] = Account("changed", HOUSE)
+    gateway.faults.add("refuse_200")
+    for quarters in range(2):
+        await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
+    assert issues(hass) == {"login_failed"}
+    client = await log_in(hass, hass_client, hass_admin_user)
+    flow = await start(
+        client, f"login_failed_{both.entry_id}_{login_id(both, 'export')}"
+    )
+    assert flow["step_id"] == "refused"
+    told = flow["description_placeholders"]
+    assert told["gateway_id"] == gateway.gateway_id
+    assert told["worked"] in {"10:07", "10:31", "10:32"}
+    flow = await submit(client, flow, username="export", password="two")
+    assert (flow["step_id"], flow["errors"]) == ("refused", {"base": "login_refused"})
+    gateway.users["export"] = right
+    result = await submit(client, flow, username="export", password="two")
+    assert result["type"] == "create_entry"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert hass.states.get(EXPORT).state != STATE_UNAVAILABLE
     assert issues(hass) == set()
 
 

@@ -15,6 +15,7 @@ import re
 from typing import Any
 
 from . import emh_pages as pages, ids, jsonpage
+from .clock import Exchange
 from .emh_history import EmhHistory
 from .errors import (
     GatewayFault,
@@ -122,17 +123,21 @@ class EmhDriver:
         Only the transparency software of 2021 knows this path: values do not depend
         on it.
         """
+        sent = self._now()
         try:
             info = await session.load("GET", SYSTEM)
         except PageUnreadable, GatewayFault, NotAGateway:
             info = None
         self._compare(ids.gateway_id(jsonpage.text(info, "huid")))
+        exchange = Exchange(sent, self._now())
+        clock = jsonpage.moment(jsonpage.text(info, "systemtime"))
         firmware, _, _ = jsonpage.text(info, "firmwareversion").partition("/")
         return Gateway(
             gateway_id=self._transport.gateway_id,
             firmware=firmware.strip() or None,
-            clock=jsonpage.moment(jsonpage.text(info, "systemtime")),
+            clock=clock,
             last_sync=None,
+            clock_offset=exchange.offset(clock),
         )
 
     def _compare(self, told: str | None) -> None:

@@ -86,6 +86,8 @@ class Gateway:
     """The gateway's own clock when it answered; None if it could not be decided."""
     last_sync: datetime | None
     """When that clock was last set from the operator's time server."""
+    clock_offset: timedelta | None = None
+    """By how much, at least, it is ahead of ours, in whole seconds; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,14 @@ class Snapshot:
     skipped: tuple[Skipped, ...] = ()
     requests: int = 0
     """HTTP requests sent, the challenge included."""
+    contracts_ended: bool = False
+    """Whether every contract of the account is known to have ended."""
+
+    @property
+    def last_capture(self) -> datetime | None:
+        """Return when the newest reading of all meters was taken."""
+        taken = (meter.last_capture for meter in self.meters.values())
+        return max((moment for moment in taken if moment), default=None)
 
     @classmethod
     def of(
@@ -183,6 +193,8 @@ class Snapshot:
         meters: list[Meter],
         skipped: list[Skipped],
         requests: int,
+        *,
+        contracts_ended: bool = False,
     ) -> Snapshot:
         """Collect meters by id."""
         return cls(
@@ -190,4 +202,5 @@ class Snapshot:
             meters=MappingProxyType({meter.meter_id: meter for meter in meters}),
             skipped=tuple(skipped),
             requests=requests,
+            contracts_ended=contracts_ended,
         )

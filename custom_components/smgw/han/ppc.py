@@ -9,11 +9,12 @@ observations of several independent clients.
 import asyncio
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 import logging
 from typing import Any
 
 from . import ids, ppc_pages as pages
+from .clock import Exchange
 from .digest import challenge_in
 from .errors import (
     AnswerTimeout,
@@ -40,6 +41,10 @@ from .transport import Answer, Connection, Transport
 _LOGGER = logging.getLogger(__name__)
 
 PATH = "/cgi-bin/hanservice.cgi"
+
+# With nothing newer than this the contracts are asked, once a day at most.
+_OLD = timedelta(hours=2)
+_CONTRACTS_LAST = timedelta(days=1)
 
 # Above this a page is read in a worker thread, so that it does not hold the loop.
 _LARGE = 12 * 1024
@@ -69,6 +74,8 @@ class PpcDriver:
         self._now = now
         # By user: what one account no longer sees, another may.
         self._readings: dict[str, Readings] = {}
+        # By user: when the contracts were asked, and whether all had ended.
+        self._contracts: dict[str, tuple[datetime, bool]] = {}
 
     async def check(self) -> None:
         """See that the CGI asks for Digest. Raises `NotAGateway` if it does not."""
@@ -113,28 +120,35 @@ class PpcDriver:
     ) -> Snapshot:
         async with (
             self._transport.connect(account) as connection,
-            _session(connection, self._transport.timeouts.farewell) as session,
+            _session(
+                connection, self._transport.timeouts.farewell, self._now
+            ) as session,
         ):
             listing = await (
                 self._log_in_by_post(session) if by_post else _log_in(session)
             )
             readings = self._readings.setdefault(account.identity, Readings())
             meters, skipped = await self._read_meters(session, listing, readings)
-            footer = pages.footer(session.latest)
-            now = self._now()
+            footer, exchange = pages.footer(session.latest), session.exchange
+            ended = await self._have_contracts_ended(session, account.identity, meters)
         self._learn(
             footer.firmware,
             by_post=by_post,
             welcome_only=odd or session.session_id is not None,
         )
-        clock, last_sync = berlin_clock(footer.clock, footer.last_sync, now)
+        clock, last_sync = berlin_clock(
+            footer.clock, footer.last_sync, exchange.received
+        )
         gateway = Gateway(
             gateway_id=self._transport.gateway_id,
             firmware=footer.firmware,
             clock=clock,
             last_sync=last_sync,
+            clock_offset=exchange.offset(clock),
         )
-        return Snapshot.of(gateway, meters, skipped, connection.requests)
+        return Snapshot.of(
+            gateway, meters, skipped, connection.requests, contracts_ended=ended
+        )
 
     async def _log_in_by_post(self, session: _Session) -> Page:
         """Log in by the meter form itself. Raises `_OddFirstAnswer`.
@@ -204,6 +218,30 @@ class PpcDriver:
         readings.keep_only(meters)
         return list(meters.values()), skipped
 
+    async def _have_contracts_ended(
+        self, session: _Session, user: str, meters: list[Meter]
+    ) -> bool:
+        """Say whether readings stand still because every contract has ended.
+
+        That is the one cause the gateway can tell: login and clock go on without
+        contracts (observed). Nothing is asked while readings are new.
+        """
+        now = self._now()
+        newest = max((m.last_capture for m in meters if m.last_capture), default=None)
+        if newest is not None and now - newest <= _OLD:
+            self._contracts.pop(user, None)
+            return False
+        asked, ended = self._contracts.get(user, (None, False))
+        if asked is None or now - asked >= _CONTRACTS_LAST:
+            try:
+                ended = await _all_contracts_ended(session, now)
+            except SmgwError as err:
+                # The readings are there already; this was only to explain them.
+                _LOGGER.debug("Contracts cannot be read: %s", err)
+                ended = False
+            self._contracts[user] = (now, ended)
+        return ended
+
     def _learn(
         self, firmware: str | None, *, by_post: bool, welcome_only: bool
     ) -> None:
@@ -226,8 +264,11 @@ class PpcDriver:
 class _Session:
     """A consumer's session on the gateway."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
         self._connection = connection
+        self._now = now
+        self.exchange = Exchange(now(), now())
+        """When the latest page was asked for and received."""
         self.session_id: str | None = None
         """Hidden session id of firmware without cookies."""
         self.latest = Page()
@@ -245,7 +286,8 @@ class _Session:
 
     async def welcome(self) -> Page:
         """Ask for the welcome page, which logs in."""
-        return await self._accept(await self._connection.request("GET", PATH))
+        sent = self._now()
+        return await self._accept(sent, await self._connection.request("GET", PATH))
 
     async def post(
         self, action: str, within: float | None = None, **fields: str
@@ -255,11 +297,13 @@ class _Session:
         if token := self.latest.hidden("tkn"):
             form["tkn"] = token
         form |= {"action": action, **fields}
+        sent = self._now()
         return await self._accept(
-            await self._connection.request("POST", PATH, form, within=within)
+            sent, await self._connection.request("POST", PATH, form, within=within)
         )
 
-    async def _accept(self, answer: Answer) -> Page:
+    async def _accept(self, sent: datetime, answer: Answer) -> Page:
+        self.exchange = Exchange(sent, self._now())
         if answer.status == 401:
             # A challenge in mid-session was answered by the Digest layer already.
             raise SessionExpired("401") if self.open else WrongPassword("401")
@@ -285,10 +329,31 @@ async def _log_in(session: _Session) -> Page:
     return await session.post("meterform")
 
 
+async def _all_contracts_ended(session: _Session, now: datetime) -> bool:
+    """Look through the contracts until one is found that has not ended.
+
+    Ids are taken from a fresh list each time, as the transparency software does.
+    """
+    known = 1
+    number = 0
+    while number < known:
+        tids = pages.contracts(await session.post("tariffform"))
+        known = len(tids)
+        if number >= known:
+            return False
+        page = await session.post("showTariffProfile", tid=tids[number])
+        if pages.has_ended(page, now) is not True:
+            return False
+        number += 1
+    return number > 0
+
+
 @asynccontextmanager
-async def _session(connection: Connection, farewell: float) -> AsyncIterator[_Session]:
+async def _session(
+    connection: Connection, farewell: float, now: Callable[[], datetime]
+) -> AsyncIterator[_Session]:
     """Log out in the end, whatever happened; a session left open locks others out."""
-    session = _Session(connection)
+    session = _Session(connection, now)
     try:
         yield session
     finally:

@@ -17,6 +17,7 @@ from typing import Any
 from yarl import URL
 
 from . import ids, jsonpage, theben_pages as pages, theben_points as plan
+from .clock import Exchange
 from .errors import (
     ContractsEnded,
     NoMeterAssigned,
@@ -162,7 +163,7 @@ class ThebenDriver:
             yield ThebenHistory(session, partial(_call, session, known), self._now)
 
     async def _read(self, session: JsonSession, account: _Account) -> Snapshot:
-        info = await self._identify(session, account)
+        info, exchange = await self._identify(session, account)
         now = self._now()
         fresh = account.due is None or now >= account.due
         if fresh:
@@ -173,12 +174,14 @@ class ThebenDriver:
             await self._find_points(session, account)
             harvest = await self._harvest(session, account, trusting=True)
         meters = self._meters(account, harvest)
-        gateway = self._gateway(info, account, harvest)
+        gateway = self._gateway(info, exchange, account, harvest)
         return Snapshot.of(gateway, meters, harvest.skipped, session.requests)
 
-    async def _identify(self, session: JsonSession, account: _Account) -> object:
-        """Return `smgw-info`. Raises `WrongGateway` if another one answers."""
-        info = await self._info(session, account)
+    async def _identify(
+        self, session: JsonSession, account: _Account
+    ) -> tuple[object, Exchange]:
+        """Return `smgw-info` and when. Raises `WrongGateway` if another one answers."""
+        info, exchange = await self._info(session, account)
         told = jsonpage.part(info, "smgw-info")
         gateway_id = ids.gateway_id(jsonpage.text(told, "smgw-id"))
         if gateway_id is None:
@@ -189,17 +192,26 @@ class ThebenDriver:
         if (firmware or None) != account.firmware:
             account.forget_points()
         account.firmware = firmware or None
-        return info
+        return info, exchange
 
-    async def _info(self, session: JsonSession, account: _Account) -> object:
+    async def _info(
+        self, session: JsonSession, account: _Account
+    ) -> tuple[object, Exchange]:
         if account.path:
             try:
-                return await _call(session, account, "smgw-info")
+                return await self._ask_info(session, account)
             except NotThere:
                 # The user has another id now; so it may be with the contracts.
                 account.forget_points()
         account.path = await self._bootstrap(session)
-        return await _call(session, account, "smgw-info")
+        return await self._ask_info(session, account)
+
+    async def _ask_info(
+        self, session: JsonSession, account: _Account
+    ) -> tuple[object, Exchange]:
+        sent = self._now()
+        info = await _call(session, account, "smgw-info")
+        return info, Exchange(sent, self._now())
 
     async def _bootstrap(self, session: JsonSession) -> str:
         """Return the account's path, which the gateway redirects to after the login.
@@ -308,13 +320,17 @@ class ThebenDriver:
             account.barren.add(point.id)
         return found
 
-    def _gateway(self, info: object, account: _Account, harvest: _Harvest) -> Gateway:
+    def _gateway(
+        self, info: object, exchange: Exchange, account: _Account, harvest: _Harvest
+    ) -> Gateway:
         captured = (reading.capture_time for reading in harvest.newest.values())
+        clock = pages.clock(info, exchange.received, max(captured, default=None))
         return Gateway(
             gateway_id=self._transport.gateway_id,
             firmware=account.firmware,
-            clock=pages.clock(info, self._now(), max(captured, default=None)),
+            clock=clock,
             last_sync=None,
+            clock_offset=exchange.offset(clock),
         )
 
     def _meters(self, account: _Account, harvest: _Harvest) -> list[Meter]:

@@ -1,0 +1,255 @@
+"""The table of repair issues: when each is there, and what its text is told.
+
+Each is found anew from what the last refresh has shown; nothing here remembers. What
+has one cause is one issue: a gateway whose clock is wrong is not reported a second
+time for the readings that therefore do not come.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from homeassistant.helpers.issue_registry import IssueSeverity
+from homeassistant.util import dt as dt_util
+
+from .han.errors import (
+    CertificateChanged,
+    ContractsEnded,
+    LoginRefused,
+    NoMeterAssigned,
+    PortalLocked,
+    SmgwError,
+)
+from .logins import Login, Logins
+from .memory import GatewayMemory
+from .models import GatewayConfig
+
+CERTIFICATE_CHANGED = "certificate_changed"
+LOGIN_FAILED = "login_failed"
+
+_AHEAD = timedelta(days=30)
+# A gateway's clock may be 3 % of a quarter hour off; ours a little as well.
+_CLOCK_OFF = timedelta(minutes=5)
+_OUTAGE = timedelta(hours=6)
+# Clock and readings need not have stopped in the same minute.
+_TOGETHER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is known after a refresh."""
+
+    config: GatewayConfig
+    logins: Logins
+    memory: GatewayMemory
+    error: SmgwError | None
+    """Why the refresh failed."""
+    now: datetime
+
+    def local(self, moment: datetime) -> str:
+        """Return a time as the owner reads it."""
+        return local_time(moment, self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An issue that holds now, of the gateway or of one login."""
+
+    placeholders: Mapping[str, str]
+    login: Login | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of issue; `find` says for what it holds now."""
+
+    key: str
+    find: Callable[[Situation], Iterator[Found]]
+    severity: IssueSeverity = IssueSeverity.WARNING
+    fixable: bool = False
+
+
+def local_time(moment: datetime, now: datetime) -> str:
+    """Return a time as the owner reads it; the date only of another day."""
+    there, here = dt_util.as_local(moment), dt_util.as_local(now)
+    same_day = there.date() == here.date()
+    return there.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M")
+
+
+def last_worked(login: Login, memory: GatewayMemory) -> datetime | None:
+    """Return when an account last worked that is now refused though nothing changed.
+
+    Only where the gateway shows its refusal page: that is how accounts fail that the
+    operator has broken (observed with several operators).
+    """
+    if not isinstance(login.error, LoginRefused):
+        return None
+    return memory.worked(login.credentials)
+
+
+def _certificate_changed(now: Situation) -> Iterator[Found]:
+    if isinstance(now.error, CertificateChanged):
+        yield Found({})
+
+
+def _certificate_expired(now: Situation) -> Iterator[Found]:
+    end = now.config.pinned().not_after
+    if end <= now.now:
+        yield Found({"valid_until": dt_util.as_local(end).date().isoformat()})
+
+
+def _certificate_expiring(now: Situation) -> Iterator[Found]:
+    end = now.config.pinned().not_after
+    if now.now < end <= now.now + _AHEAD:
+        yield Found({"valid_until": dt_util.as_local(end).date().isoformat()})
+
+
+def _login_failed(now: Situation) -> Iterator[Found]:
+    # Where none works Home Assistant asks for one by itself.
+    if now.logins.some_work:
+        for login in now.logins:
+            if login.refused:
+                yield Found({"login": login.title}, login)
+
+
+def _account_refused(now: Situation) -> Iterator[Found]:
+    worked = {
+        login.title: when
+        for login in now.logins
+        if (when := last_worked(login, now.memory))
+    }
+    if worked and not now.logins.some_work:
+        latest = now.local(max(worked.values()))
+        yield Found({"login": ", ".join(worked), "worked": latest})
+
+
+def _gateway_locked(now: Situation) -> Iterator[Found]:
+    hold = now.memory.current_hold
+    if hold and hold.key == PortalLocked.key:
+        yield Found({"until": now.local(hold.until)})
+
+
+def _contracts_ended(now: Situation) -> Iterator[Found]:
+    for login in now.logins:
+        snapshot = login.snapshot if login.works else None
+        if isinstance(login.error, ContractsEnded) or (
+            snapshot and snapshot.contracts_ended
+        ):
+            yield Found({"login": login.title}, login)
+
+
+def _no_meter(now: Situation) -> Iterator[Found]:
+    for login in now.logins:
+        if isinstance(login.error, NoMeterAssigned):
+            yield Found({"login": login.title}, login)
+
+
+def _no_register(now: Situation) -> Iterator[Found]:
+    if not _clock_is_wrong(now):
+        for login in now.logins:
+            if login.works and login.notes.barren and not _has_no_contract(login):
+                yield Found({"login": login.title}, login)
+
+
+def _clock_stands(now: Situation) -> Iterator[Found]:
+    gateway = now.logins.gateway
+    if now.logins.clock_stands and gateway and gateway.clock:
+        yield Found({"shown": now.local(gateway.clock)})
+
+
+def _clock_off(now: Situation) -> Iterator[Found]:
+    if _clock_is_wrong(now) and not now.logins.clock_stands:
+        gateway = now.logins.gateway
+        offset = gateway.clock_offset if gateway else None
+        minutes = round((offset or timedelta(0)) / timedelta(minutes=1))
+        yield Found({"minutes": f"{minutes:+}"})
+
+
+def _readings_stale(now: Situation) -> Iterator[Found]:
+    newest = _all_stale(now)
+    if newest and not _set_before(now, newest):
+        yield Found({"newest": now.local(newest)})
+
+
+def _port_hangs(now: Situation) -> Iterator[Found]:
+    newest = _all_stale(now)
+    if newest and (synced := _set_before(now, newest)):
+        yield Found({"newest": now.local(newest), "synced": now.local(synced)})
+
+
+def _login_stale(now: Situation) -> Iterator[Found]:
+    if not _clock_is_wrong(now) and not _all_stale(now):
+        for login in _stale(now):
+            newest = now.local(login.notes.newest or now.now)
+            yield Found({"login": login.title, "newest": newest}, login)
+
+
+def _outage(now: Situation) -> Iterator[Found]:
+    since = now.memory.down_since
+    if since and now.now - since >= _OUTAGE:
+        yield Found({"since": now.local(since)})
+
+
+KINDS = (
+    Kind(CERTIFICATE_CHANGED, _certificate_changed, IssueSeverity.ERROR, fixable=True),
+    Kind("certificate_expired", _certificate_expired),
+    Kind("certificate_expiring", _certificate_expiring),
+    Kind(LOGIN_FAILED, _login_failed, IssueSeverity.ERROR, fixable=True),
+    Kind("account_refused", _account_refused, IssueSeverity.ERROR),
+    Kind("gateway_locked", _gateway_locked),
+    Kind("contracts_ended", _contracts_ended, IssueSeverity.ERROR),
+    Kind("no_meter", _no_meter, IssueSeverity.ERROR),
+    Kind("no_register", _no_register),
+    Kind("clock_stands", _clock_stands),
+    Kind("clock_off", _clock_off),
+    Kind("readings_stale", _readings_stale),
+    Kind("port_hangs", _port_hangs, IssueSeverity.ERROR),
+    Kind("login_stale", _login_stale),
+    Kind("outage", _outage, IssueSeverity.ERROR),
+)
+
+
+def _clock_is_wrong(now: Situation) -> bool:
+    gateway = now.logins.gateway
+    offset = gateway.clock_offset if gateway else None
+    return now.logins.clock_stands or (offset is not None and abs(offset) > _CLOCK_OFF)
+
+
+def _has_no_contract(login: Login) -> bool:
+    return login.snapshot is not None and login.snapshot.contracts_ended
+
+
+def _stale(now: Situation) -> list[Login]:
+    """Return the logins that work, whose readings are too old without known cause."""
+    return [
+        login
+        for login in now.logins
+        if login.works and login.notes.overdue and not _has_no_contract(login)
+    ]
+
+
+def _all_stale(now: Situation) -> datetime | None:
+    """Return the newest reading of all, if those of every login are too old.
+
+    None as well if the clock is wrong: then it is the cause.
+    """
+    stale = _stale(now)
+    others = [
+        login
+        for login in now.logins
+        if login.works and login.notes.newest and login not in stale
+    ]
+    if _clock_is_wrong(now) or any(not _has_no_contract(login) for login in others):
+        return None
+    taken = (login.notes.newest for login in stale)
+    return max((moment for moment in taken if moment), default=None)
+
+
+def _set_before(now: Situation, newest: datetime) -> datetime | None:
+    """Return when the gateway's clock was set last, if not since the newest reading.
+
+    On a port that hangs both stand still (observed); without a contract, only readings.
+    """
+    gateway = now.logins.gateway
+    synced = gateway.last_sync if gateway else None
+    return synced if synced and synced <= newest + _TOGETHER else None
