@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 import json
@@ -13,6 +14,7 @@ from threading import Event
 from types import FrameType
 
 from . import emh, ppc, theben
+from .announce import announce
 from .box import BoxGateway
 from .clock import BERLIN, SimClock
 from .faults import FaultInfo
@@ -66,15 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, end)
     try:
-        gateway = _gateway(options).start()
+        with _gateway(options) as gateway, _announced(gateway, options):
+            sys.stdout.write(json.dumps(describe(gateway)) + "\n")
+            sys.stdout.flush()
+            while not ended.wait(3600):
+                pass
     except (OSError, ValueError) as err:
         sys.stderr.write(f"simulator: {_reason(err, options)}\n")
         return 2
-    sys.stdout.write(json.dumps(describe(gateway)) + "\n")
-    sys.stdout.flush()
-    while not ended.wait(3600):
-        pass
-    gateway.stop()
     return 0
 
 
@@ -138,6 +139,17 @@ def _gateway(options: argparse.Namespace) -> Gateway:
         own = gateway.certificate
         _write_private(kept, (own.pem + own.key_pem).encode())
     return gateway
+
+
+def _announced(
+    gateway: Gateway, options: argparse.Namespace
+) -> AbstractContextManager[None]:
+    if not options.announce:
+        return nullcontext()
+    said = gateway.announcement if isinstance(gateway, emh.EmhGateway) else None
+    if said is None:
+        raise ValueError("this gateway does not announce itself")
+    return announce(said)
 
 
 def _read_certificate(path: Path) -> Certificate:
@@ -227,5 +239,10 @@ def _parser() -> argparse.ArgumentParser:
         help="write a new client key there that lets the user in without password",
     )
     add("--client-p12-password", metavar="TEXT", help="of that file; default: none")
+    add(
+        "--announce",
+        action="store_true",
+        help="say by mDNS where it is, as EMH's do (needs the package zeroconf)",
+    )
     add("--list-faults", action="store_true")
     return parser

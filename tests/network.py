@@ -62,6 +62,7 @@ def namespace() -> Generator[None]:
                 _ip(f"link set {end} up")
             _ip(f"address add {LINK_LOCAL.partition('%')[0]}/64 dev {INTERFACE} nodad")
             _ip(f"address add {LAN}/24 dev {INTERFACE}")
+            _ip(f"route add 224.0.0.0/4 dev {INTERFACE}")
             yield
     except _NotPossibleError as err:
         pytest.skip(f"no network namespace: {err}")

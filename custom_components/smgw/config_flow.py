@@ -5,11 +5,12 @@ password). Each step tests the next thing only, so an error names its own cause.
 """
 
 from collections.abc import Mapping
-from typing import Any, override
+from typing import Any, Self, override
 
 import probatio
 
 from homeassistant.config_entries import (
+    SOURCE_IGNORE,
     ConfigEntry,
     ConfigEntryState,
     ConfigFlow,
@@ -29,6 +30,7 @@ from homeassistant.helpers.selector import (
     SelectSelectorConfig,
     TextSelector,
 )
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.util import dt as dt_util
 
 from .attempt import (
@@ -46,11 +48,12 @@ from .const import (
     LONGEST_INTERVAL,
     SUBENTRY_LOGIN,
 )
+from .discovery import BRIEF, announced_addresses, async_well_known
 from .han import probe
 from .han.address import Address, parse_address
 from .han.certificate import GatewayCertificate
 from .han.driver import VENDORS, Vendor, vendor_of
-from .han.errors import SmgwError
+from .han.errors import NotAGateway, SmgwError, UnsupportedVendor
 from .han.ids import flag
 from .login_flow import LOGIN_SCHEMA, LoginSubentryFlow
 from .models import GatewayConfig, SmgwConfigEntry
@@ -74,6 +77,8 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
 
     _address: Address
     _certificate: GatewayCertificate
+    _announced: str | None = None
+    """The name a gateway announces itself by, if that began the flow."""
 
     @staticmethod
     @callback
@@ -107,6 +112,45 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
                     return self._move(entry)
                 return await self.async_step_certificate()
         return self._form("user", USER_SCHEMA, user_input, error)
+
+    @override
+    async def async_step_zeroconf(
+        self, discovery_info: ZeroconfServiceInfo
+    ) -> ConfigFlowResult:
+        """Look at what announces itself; it is confirmed as a typed address is."""
+        self._announced = discovery_info.name
+        if self.hass.config_entries.flow.async_has_matching_flow(self):
+            return self.async_abort(reason="already_in_progress")
+        if entry := async_well_known(self.hass, discovery_info):
+            return self._already_configured(GatewayConfig.of(entry))
+        try:
+            self._address, self._certificate = await probe.look_for(
+                announced_addresses(discovery_info), BRIEF
+            )
+        except UnsupportedVendor as err:
+            return self.async_abort(
+                reason="unsupported_vendor",
+                description_placeholders={"gateway_id": err.gateway_id},
+            )
+        except NotAGateway:
+            return self.async_abort(reason="not_a_gateway")
+        except SmgwError:
+            return self.async_abort(reason="cannot_connect")
+        known = await self.async_set_unique_id(self._certificate.gateway_id)
+        if known is not None and known.source == SOURCE_IGNORE:
+            return self._already_configured(self._config())
+        if known is not None:
+            return self._move(known)
+        self.context["title_placeholders"] = {
+            "gateway_id": self._certificate.gateway_id,
+            "vendor": self._vendor.name,
+        }
+        return await self.async_step_certificate()
+
+    @override
+    def is_matching(self, other_flow: Self) -> bool:
+        """Say whether another flow was begun by the same announcement."""
+        return other_flow._announced == self._announced is not None
 
     async def async_step_certificate(
         self, user_input: dict[str, Any] | None = None
@@ -274,9 +318,11 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     def _known_gateway(self) -> SmgwConfigEntry | None:
-        return self.hass.config_entries.async_entry_for_domain_unique_id(
+        """Return the gateway's entry; one that was ignored when discovered is none."""
+        entry = self.hass.config_entries.async_entry_for_domain_unique_id(
             DOMAIN, self._certificate.gateway_id
         )
+        return entry if entry and entry.source != SOURCE_IGNORE else None
 
     def _move(self, entry: SmgwConfigEntry) -> ConfigFlowResult:
         """Give a known gateway its new address, if it is the one it claims to be."""
@@ -287,21 +333,29 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
                 description_placeholders={"gateway_id": found.gateway_id},
             )
         self._change_data(entry)
+        return self._already_configured(found)
+
+    def _already_configured(self, config: GatewayConfig) -> ConfigFlowResult:
         return self.async_abort(
             reason="already_configured",
             description_placeholders={
-                "gateway_id": found.gateway_id,
-                "address": str(found.address),
+                "gateway_id": config.gateway_id,
+                "address": str(config.address),
             },
         )
 
     def _change_data(self, entry: SmgwConfigEntry) -> None:
-        """Store where and who the gateway is now; a loaded entry hears of it itself."""
-        loaded = entry.state is ConfigEntryState.LOADED
+        """Store where and who the gateway is now; a loaded entry hears of it itself.
+
+        One that waits for its gateway need not wait any longer.
+        """
+        state = entry.state
         changed = self.hass.config_entries.async_update_entry(
             entry, data={**entry.data, **self._config().as_data()}
         )
-        if changed and not loaded:
+        if state is ConfigEntryState.SETUP_RETRY or (
+            changed and state is not ConfigEntryState.LOADED
+        ):
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
     def _form(

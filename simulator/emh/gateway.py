@@ -25,7 +25,7 @@ _CERTIFICATE = "/download/certificate.pem"
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What the gateway says by mDNS (observed); the simulator does not send it."""
+    """What the gateway says by mDNS (observed)."""
 
     type: str
     name: str

@@ -32,7 +32,7 @@ from custom_components.smgw.han.errors import InterfaceMissing, InvalidAddress
         ("https://[fe80::1%eth0]/", "fe80::1%eth0", 443),
         ("https://[fe80::1%25eth0]/", "fe80::1%eth0", 443),
         ("fe80::1%25eth0", "fe80::1%eth0", 443),
-        ("[FE80::1%Eth0]", "FE80::1%Eth0", 443),
+        ("[FE80:0::01%Eth0]", "fe80::1%Eth0", 443),
         ("[fe80::1%25]", "fe80::1%25", 443),
     ],
 )

@@ -100,6 +100,7 @@ def test_program(socket_enabled: None, program: Program) -> None:
         (("--client-p12", "/nowhere/c.p12"), "cannot write /nowhere/c.p12"),
         (("--curve", "secp521r1"), "invalid choice"),
         (("--host", "192.0.2.1"), "cannot listen on 192.0.2.1:0"),
+        (("--announce",), "this gateway does not announce itself"),
     ],
 )
 def test_one_line_and_code_2(arguments: tuple[str, ...], reason: str) -> None:

@@ -71,10 +71,14 @@ def parse_address(text: str) -> Address:
 
 def _on_interface(host: str, port: int) -> Address:
     """Return an address; a link-local one exists on one network interface only."""
-    address = Address(_ENCODED_ZONE.sub("%", host), port)
-    if _is_ipv6(host) and IPv6Address(host).is_link_local and not address.zone:
+    host = _ENCODED_ZONE.sub("%", host)
+    if not _is_ip(host):
+        return Address(host, port)
+    ip = ip_address(host)
+    if isinstance(ip, IPv6Address) and ip.is_link_local and not ip.scope_id:
         raise InterfaceMissing("link-local without a zone")
-    return address
+    # one spelling, so that addresses can be compared
+    return Address(str(ip), port)
 
 
 def _is_ipv6(text: str) -> bool:

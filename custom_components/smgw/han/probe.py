@@ -5,6 +5,7 @@ meters) is the driver's.
 """
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 import socket
@@ -14,9 +15,29 @@ from .address import Address
 from .certificate import GatewayCertificate, read_certificate
 from .driver import vendor_of
 from .emh import realm
-from .errors import HostNotFound, NotAGateway, SmgwError
+from .errors import HostNotFound, NotAGateway, SmgwError, Unreachable, UnsupportedVendor
 from .failures import typed_failures
 from .tls import fetch_certificate, open_tcp
+
+
+async def look_for(
+    addresses: Iterable[Address], timeouts: transport.Timeouts | None = None
+) -> tuple[Address, GatewayCertificate]:
+    """Return the first of several addresses where a gateway answers, and its certificate.
+
+    They are tried one after the other, as `look` does. Raises `UnsupportedVendor`;
+    `NotAGateway` if something else answers at one of them; or why the last one failed.
+    """
+    failure: SmgwError = Unreachable("no address to try")
+    for address in addresses:
+        try:
+            return address, await look(address, timeouts)
+        except UnsupportedVendor:
+            raise
+        except SmgwError as err:
+            if not isinstance(failure, NotAGateway):
+                failure = err
+    raise failure
 
 
 async def look(
