@@ -123,10 +123,48 @@ async def test_password_changed(
     await reader.read()
     if refusal:
         gateway.faults.add(refusal)
-    failed, memory = gateway.failed_logins, dict(reader.memory)
+    failed, proven = gateway.failed_logins, dict(reader.memory["digest"])
     await reader.fails(error, wrong=True)
     assert gateway.failed_logins == failed + 1
-    assert reader.memory == memory
+    assert reader.memory["digest"] == proven
+
+
+LIE, HONEST = "digest_sha256_lie", "digest_sha256"
+
+
+@pytest.mark.parametrize(("before", "after"), [(LIE, HONEST), (HONEST, LIE)])
+async def test_new_firmware_verifies_another_algorithm(
+    reader: Reader, gateway: BoxGateway, before: str, after: str
+) -> None:
+    """The password that was right is refused once, and works when it is entered again."""
+    gateway.faults.add(before)
+    await reader.read()
+    gateway.faults.clear()
+    gateway.faults.add(after)
+    failed = gateway.failed_logins
+    await reader.fails(errors.WrongPassword)
+    assert gateway.failed_logins == failed + 1
+    truths(await reader.read(), gateway)
+    assert gateway.failed_logins == failed + 2
+    # and from then on there is no more to find out
+    truths(await Reader(gateway, memory=reader.memory).read(), gateway)
+    assert gateway.failed_logins == failed + 2
+
+
+async def test_doubt_about_the_algorithm_ends(
+    reader: Reader, gateway: BoxGateway
+) -> None:
+    """While it lasts two logins for each wrong password; then one again."""
+    gateway.faults.add(LIE)
+    await reader.read()
+    for attempts in (1, 2, 2):
+        failed = gateway.failed_logins
+        await reader.fails(errors.WrongPassword, wrong=True)
+        assert gateway.failed_logins == failed + attempts
+    await reader.read()
+    failed = gateway.failed_logins
+    await reader.fails(errors.WrongPassword, wrong=True)
+    assert gateway.failed_logins == failed + 1
 
 
 async def test_refused_by_silence(gateway: BoxGateway) -> None:

@@ -38,6 +38,8 @@ from .transport import Answer, Connection, Transport
 _LOGGER = logging.getLogger(__name__)
 
 _MD5 = "MD5"
+# The announced algorithm whose proven one was refused last.
+_DOUBTED = "digest_doubted"
 
 
 class BadRequest(PageUnreadable):
@@ -193,7 +195,7 @@ async def logged_in[T](
 
     `memory["digest"]` maps announced algorithms to those that worked. One login, or
     two: an algorithm that has never worked is announced, the login is refused, and
-    MD5 was not the one.
+    MD5 was not the one; or the one that worked is in doubt since the refusal before.
     """
     learned = memory.get("digest")
     proven: dict[str, str] = dict(learned) if isinstance(learned, Mapping) else {}
@@ -208,20 +210,39 @@ async def logged_in[T](
                 told = connection.announced
                 if session.logged_in and told is not None:
                     memory["digest"] = proven | {told: instead.get(told, told)}
+                    memory.pop(_DOUBTED, None)
 
     async with transport.queue, AsyncExitStack() as stack:
         session = await stack.enter_async_context(attempt(proven))
         try:
             found = await first(session)
         except SmgwLoginError as err:
-            if err.announced is None or err.announced in {_MD5, *proven}:
+            other = _other_way(memory, proven, err.announced)
+            if other is None:
                 raise
-            told = err.announced
-            _LOGGER.debug("Login refused: trying MD5 although another is announced")
+            _LOGGER.debug("Login refused: trying another algorithm, %s", other)
             await stack.aclose()
-            session = await stack.enter_async_context(attempt(proven | {told: _MD5}))
+            session = await stack.enter_async_context(attempt(proven | other))
             found = await first(session)
         yield session, found
+
+
+def _other_way(
+    memory: MutableMapping[str, Any], proven: Mapping[str, str], told: str | None
+) -> dict[str, str] | None:
+    """Return with what else a refused login may be tried at once.
+
+    A password that worked and is refused has changed; or the firmware has, and now
+    verifies what it announces, or no more. Which of them shows the next refusal.
+    """
+    if told is None or told == _MD5:
+        return None
+    if told not in proven:
+        return {told: _MD5}
+    if memory.get(_DOUBTED) == told:
+        return {told: told if proven[told] == _MD5 else _MD5}
+    memory[_DOUBTED] = told
+    return None
 
 
 def _odd_door(answer: Answer) -> SmgwError | None:
