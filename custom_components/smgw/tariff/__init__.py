@@ -1,0 +1,1 @@
+"""Tariffs: windows in time, and what a load profile costs by them. No Home Assistant."""
