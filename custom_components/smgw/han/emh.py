@@ -111,8 +111,9 @@ class EmhDriver:
                 skipped.append(Skipped(where=meter_id, reason=reason))
                 continue
             found, bad = pages.readings(answer, meter_id)
+            chosen = trust.choose(meter_id, found, self._now(), bad)
+            session.keep_if_odd(bad)
             skipped += bad
-            chosen = trust.choose(meter_id, found, self._now(), skipped)
             meters.append(Meter.of(f"{meter_id.lower()}.sm", meter_id, chosen))
         trust.keep_only({meter.meter_id for meter in meters})
         return Snapshot.of(gateway, meters, skipped, session.requests)

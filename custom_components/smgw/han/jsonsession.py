@@ -11,6 +11,7 @@ from collections.abc import (
     Container,
     Mapping,
     MutableMapping,
+    Sequence,
 )
 from contextlib import AsyncExitStack, asynccontextmanager
 import logging
@@ -31,8 +32,9 @@ from .errors import (
     SmgwLoginError,
     WrongPassword,
 )
+from .evidence import oddity
 from .failures import unexpected_status
-from .model import Account
+from .model import Account, Skipped
 from .transport import Answer, Connection, Transport
 
 _LOGGER = logging.getLogger(__name__)
@@ -73,6 +75,11 @@ class JsonSession:
     def requests(self) -> int:
         """Return how many requests were sent so far."""
         return self._connection.requests
+
+    def keep_if_odd(self, skipped: Sequence[Skipped]) -> None:
+        """Keep the newest answer if values were skipped for how they are written."""
+        if cause := oddity(skipped):
+            self._connection.keep(cause)
 
     async def load(
         self,

@@ -7,7 +7,7 @@ observations of several independent clients.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 import logging
@@ -32,6 +32,7 @@ from .errors import (
     WrongCurve,
     WrongPassword,
 )
+from .evidence import oddity
 from .failures import unexpected_status
 from .html import Page
 from .model import Account, Gateway, Meter, Skipped, Snapshot
@@ -212,9 +213,11 @@ class PpcDriver:
                 profile = pages.MeterProfile()
             if profile.meter and ids.meter_id(profile.meter) != meter_id:
                 raise PageUnreadable("values of another meter")
+            before = len(skipped)
             meters[meter_id] = readings.meter(
                 meter_id, logical_name, profile, self._now(), skipped
             )
+            session.keep_if_odd(skipped[before:])
         readings.keep_only(meters)
         return list(meters.values()), skipped
 
@@ -283,6 +286,11 @@ class _Session:
     def open(self) -> bool:
         """Say whether there is something to log out from."""
         return self.cookie or self.session_id is not None
+
+    def keep_if_odd(self, skipped: Sequence[Skipped]) -> None:
+        """Keep the newest page if its rows were skipped for how they are written."""
+        if cause := oddity(skipped):
+            self._connection.keep(cause)
 
     async def welcome(self) -> Page:
         """Ask for the welcome page, which logs in."""
@@ -356,6 +364,10 @@ async def _session(
     session = _Session(connection, now)
     try:
         yield session
+    except SmgwError as err:
+        # Before the farewell takes its place.
+        connection.blame(err)
+        raise
     finally:
         if session.open:
             await _log_out(session, farewell)

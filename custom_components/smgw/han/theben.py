@@ -312,6 +312,7 @@ class ThebenDriver:
             harvest.skipped.append(Skipped(where=point.id[:40], reason="not_readable"))
             return None
         found, bad = pages.readings(answer, point)
+        session.keep_if_odd(bad)
         harvest.skipped += bad
         if found:
             account.answered.add(point.id)

@@ -24,12 +24,15 @@ from .errors import (
     ClientCertificateUnknown,
     ConnectionCut,
     HandshakeRefused,
+    NotAGateway,
     PageTooLarge,
+    PageUnreadable,
     SmgwError,
     TlsFailed,
     Unreachable,
     WrongCurve,
 )
+from .evidence import Evidence
 from .failures import typed_failures, upon_certificate
 from .model import Account, ClientCertificate, Credentials
 from .tls import PinnedContext, PinnedTls, listens, refusal
@@ -128,8 +131,11 @@ class Connection:
         tls: PinnedTls,
         counter: RequestCounter,
         login: Digest | ClientCertificate | None,
+        evidence: Evidence | None = None,
     ) -> None:
         """Wrap a session that belongs to this connection alone."""
+        self._evidence = evidence
+        self._latest = b""
         self._digest = login if isinstance(login, Digest) else None
         self._own = login if isinstance(login, ClientCertificate) else None
         self._address = address
@@ -157,6 +163,17 @@ class Connection:
         """Return the names of the cookies the gateway has set."""
         return {cookie.key for cookie in self._session.cookie_jar}
 
+    def keep(self, cause: str) -> None:
+        """Keep the newest answer, redacted, as evidence of something odd."""
+        if self._evidence and self._latest:
+            self._evidence.keep(cause, self._latest)
+
+    def blame(self, err: SmgwError) -> None:
+        """Keep the newest answer if it is what could not be read, and only this one."""
+        if isinstance(err, (NotAGateway, PageUnreadable)):
+            self.keep(f"{err.key}: {err.detail}")
+            self._evidence = None
+
     async def request(
         self,
         method: str,
@@ -174,6 +191,7 @@ class Connection:
         is a shorter limit in seconds. Raises `SmgwConnectionError`, `PageTooLarge`,
         `NotAGateway` for what is no HTTP, and the login errors of a certificate.
         """
+        self._latest = b""
         refused: HandshakeRefused | None = None
         async for context in self._tls.attempts(self._own):
             try:
@@ -191,7 +209,7 @@ class Connection:
                         ) as response,
                     ):
                         self._tls.worked(context)
-                        body = await _read_capped(response, most or MAX_BODY)
+                        body = self._latest = await _read_capped(response, most or MAX_BODY)
                         return Answer(response.status, response.headers, body)
             except HandshakeRefused as err:
                 if self._own is not None and context.trusted:
@@ -216,8 +234,14 @@ class Transport:
         gateway_id: str,
         pin: bytes,
         timeouts: Timeouts | None = None,
+        *,
+        evidence: Evidence | None = None,
     ) -> None:
-        """Take the address, the gateway's id and its certificate (DER)."""
+        """Take the address, the gateway's id and its certificate (DER).
+
+        `evidence` takes the pages that cannot be read.
+        """
+        self._evidence = evidence
         self.address = address
         self.gateway_id = gateway_id
         self.timeouts = timeouts or TIMEOUTS
@@ -258,7 +282,14 @@ class Transport:
             # Some firmware cuts pages short for a client without a name (observed).
             headers={hdrs.USER_AGENT: "smgw"} | self._host_header(),
         ) as session:
-            yield Connection(self.address, session, self.tls, counter, login)
+            connection = Connection(
+                self.address, session, self.tls, counter, login, self._evidence
+            )
+            try:
+                yield connection
+            except SmgwError as err:
+                connection.blame(err)
+                raise
 
     def _host_header(self) -> dict[str, str]:
         """Return what aiohttp would get wrong: it sends the zone as well."""
