@@ -19,7 +19,7 @@ from .attempt import async_driver
 from .han.doctor import Cause, Doctor, Finding, Interface, failure, judge
 from .han.driver import VENDORS
 from .han.errors import PortalLocked, SmgwError, SmgwLoginError
-from .han.model import Credentials
+from .han.model import Account
 from .han.transport import Timeouts
 from .logins import OWN_FAILURES, Login, Logins
 from .memory import GatewayMemory, Hold, async_memory
@@ -35,7 +35,7 @@ class LoginCheckup:
     """What is known of one account."""
 
     title: str
-    account: Credentials
+    account: Account
     at: datetime | None
     """When its last session was opened (UTC); None if that is not known."""
     now: bool
@@ -134,6 +134,7 @@ async def _async_with_sessions(
                     _cause(login, gateway_error, hold)
                     if login is latest
                     else _cause(login, None, None),
+                    login.notes.patience,
                 ),
             )
             for login in logins

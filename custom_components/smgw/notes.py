@@ -56,18 +56,20 @@ class LoginNotes:
         self.steps, self.empty_since, self.newest = [], None, None
 
     @property
-    def overdue(self) -> bool:
-        """Say whether the newest reading was too old when it was read.
+    def patience(self) -> timedelta:
+        """Return how old the newest reading may be when it is read.
 
         Compared with how often new ones came before; a contract of day values is not
         late in the evening.
         """
+        return max(_SOONEST, _LATE * min(self.steps)) if self.steps else _UNKNOWN_RHYTHM
+
+    @property
+    def overdue(self) -> bool:
+        """Say whether the newest reading was too old when it was read."""
         if self.newest is None or self.read_at is None:
             return False
-        patience = (
-            max(_SOONEST, _LATE * min(self.steps)) if self.steps else _UNKNOWN_RHYTHM
-        )
-        return self.read_at - self.newest > patience
+        return self.read_at - self.newest > self.patience
 
     @property
     def barren(self) -> bool:

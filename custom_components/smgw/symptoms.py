@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.util import dt as dt_util
 
+from .han.doctor import CLOCK_OFF
 from .han.errors import (
     CertificateChanged,
     ContractsEnded,
@@ -28,8 +29,6 @@ CERTIFICATE_CHANGED = "certificate_changed"
 LOGIN_FAILED = "login_failed"
 
 _AHEAD = timedelta(days=30)
-# A gateway's clock may be 3 % of a quarter hour off; ours a little as well.
-_CLOCK_OFF = timedelta(minutes=5)
 _OUTAGE = timedelta(hours=6)
 # Clock and readings need not have stopped in the same minute.
 _TOGETHER = timedelta(hours=1)
@@ -212,7 +211,7 @@ KINDS = (
 def _clock_is_wrong(now: Situation) -> bool:
     gateway = now.logins.gateway
     offset = gateway.clock_offset if gateway else None
-    return now.logins.clock_stands or (offset is not None and abs(offset) > _CLOCK_OFF)
+    return now.logins.clock_stands or (offset is not None and abs(offset) > CLOCK_OFF)
 
 
 def _has_no_contract(login: Login) -> bool:

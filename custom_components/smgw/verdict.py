@@ -22,7 +22,7 @@ from .han.doctor import (
     failure,
 )
 from .han.ids import gateway_id
-from .han.model import Credentials
+from .han.model import Account, Credentials
 
 WORKS = "works"
 UNJUDGED = "unjudged"
@@ -102,8 +102,10 @@ def verdict(checkup: Checkup) -> Verdict:
     )
 
 
-def account_hints(account: Credentials, gateway: str) -> tuple[str, ...]:
+def account_hints(account: Account, gateway: str) -> tuple[str, ...]:
     """Return what looks odd about an account; what people mix up, in field reports."""
+    if not isinstance(account, Credentials):
+        return ()
     user, secret = account.user, account.password
     odd = {
         "user_is_gateway": gateway_id(user) == gateway,

@@ -211,8 +211,10 @@ async def test_stale_readings(
     timeline: Timeline,
 ) -> None:
     """Everything answers, but the values stand still."""
+    await timeline.go_to(START.replace(hour=10, minute=0) + SETTLED)
     gateway.faults.add("han_hang")
-    await timeline.go_to(START.replace(hour=13, minute=0) + SETTLED)
+    for hour in (12, 14, 16):
+        await timeline.go_to(START.replace(hour=hour, minute=0) + SETTLED)
     report = await check(hass, loaded)
     stops_at(report, "freshness", "readings_stale")
     assert "no reading newer than 2026-11-" in report["sentence"]

@@ -24,13 +24,16 @@ from custom_components.smgw.han.doctor import (
 )
 from custom_components.smgw.han.driver import vendor_of
 from custom_components.smgw.han.errors import SmgwError
+from custom_components.smgw.han.model import Credentials
 from custom_components.smgw.han.transport import Transport
+from simulator.clock import SimClock
 from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.tls import Certificate, self_signed
 
 from .helpers import IMPATIENT, START, Reader, Simulated, transport_to
 
+HOURS = timedelta(hours=2)
 OWN = [ip_interface("127.0.0.1/8"), ip_interface("fd00::2/64")]
 
 
@@ -157,13 +160,14 @@ def test_every_error_has_its_step() -> None:
     steps = {
         kind.key: found.step if (found := failure(judged)) else None
         for kind in kinds()
-        for judged in [judge(START, None, Cause(key=kind.key))]
+        for judged in [judge(START, None, Cause(key=kind.key), HOURS)]
     }
     assert {key for key, step in steps.items() if step is None} == {
         "certificate_changed",
         "connection_refused",
         "host_not_found",
         "interface_missing",
+        "renegotiation_refused",
         "tls_failed",
         "unreachable",
     }
@@ -183,13 +187,13 @@ def test_every_error_has_its_step() -> None:
 
 def test_nothing_known() -> None:
     """Without a session there is nothing to judge."""
-    assert ends(judge(None, None, None)) == ["skipped"] * len(SESSION)
+    assert ends(judge(None, None, None, HOURS)) == ["skipped"] * len(SESSION)
 
 
 async def test_good_session(reader: Reader) -> None:
     """Login, meters and freshness of what a session has seen."""
     snapshot = await reader.read()
-    findings = judge(START, snapshot, None)
+    findings = judge(START, snapshot, None, HOURS)
     assert ends(findings) == ["ok"] * 3
     assert findings[1].facts == {"meters": 2, "registers": 5, "skipped": 0}
     assert findings[2].facts["age_minutes"] == 6
@@ -197,24 +201,27 @@ async def test_good_session(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("later", "key"),
-    [
-        (timedelta(minutes=2), None),
-        (timedelta(minutes=10), "clock_wrong"),
-        (-timedelta(minutes=10), "clock_wrong"),
-    ],
+    ("minutes", "key"), [(4, None), (10, "clock_wrong"), (-10, "clock_wrong")]
 )
-async def test_clocks(reader: Reader, later: timedelta, key: str | None) -> None:
+async def test_clocks(
+    gateway: PpcGateway, clock: SimClock, minutes: int, key: str | None
+) -> None:
     """A clock that is off is named before the readings that seem old by it."""
-    snapshot = await reader.read()
-    found = failure(judge(START + later, snapshot, None))
-    assert (found and found.cause and found.cause.key) == key
+    driver = vendor_of(gateway.gateway_id).driver(
+        transport_to(gateway), {}, lambda: START
+    )
+    clock.set(START + timedelta(minutes=minutes))
+    account = Credentials(user=gateway.user, password=gateway.password)
+    snapshot = await driver.read_latest(account)
+    found = failure(judge(START, snapshot, None, timedelta(0)))
+    assert found and found.cause
+    assert found.cause.key == (key or "readings_stale")
 
 
 async def test_old_readings(gateway: PpcGateway, reader: Reader) -> None:
     """The clock runs, the values stand."""
-    gateway.faults.add("contract_expired")
-    found = failure(judge(START, await reader.read(), None))
+    gateway.faults.add("han_hang", age_hours=5)
+    found = failure(judge(START, await reader.read(), None, HOURS))
     assert found and found.cause
     assert (found.step, found.cause.key) == (Step.FRESHNESS, "readings_stale")
     assert found.outcome is Outcome.FAILED

@@ -5,12 +5,13 @@ session found (login, meters, freshness) is judged from its outcome, whoever ope
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 import time
+from types import MappingProxyType
 from typing import Any
 
 from . import errors, probe
@@ -87,16 +88,15 @@ _ON_THE_WAY = frozenset(
         errors.ConnectionRefused,
         errors.HostNotFound,
         errors.InterfaceMissing,
+        errors.RenegotiationRefused,
         errors.TlsFailed,
         errors.Unreachable,
     )
 )
-# Gas meters are read each hour; a slot may fail.
-_STALE = timedelta(hours=2)
+CLOCK_OFF = timedelta(minutes=5)
+"""A gateway's clock may be 3 % of a quarter hour off (PTB-A 50.8); ours a little as well."""
+
 _MINUTE = timedelta(minutes=1)
-# A gateway's clock is never off by more than 27 s (3 % of a quarter hour, PTB-A 50.8);
-# the rest is for a slow session, and for what we take for the time.
-_CLOCK_OFF = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,74 +252,84 @@ def subnet(
 
 
 def judge(
-    at: datetime | None, snapshot: Snapshot | None, cause: Cause | None
+    at: datetime | None,
+    snapshot: Snapshot | None,
+    cause: Cause | None,
+    patience: timedelta,
 ) -> list[Finding]:
     """Return the findings of `SESSION` for a session that ended in one of the two.
 
-    `at`: when it was opened (UTC), if there was one. A failure before the login
-    says nothing: all is skipped.
+    `at`: when it was opened (UTC), if there was one. `patience`: how old the newest
+    reading may be. A failure before the login says nothing: all is skipped.
     """
-    if cause is None and snapshot is not None:
-        return [
-            Finding(step=Step.LOGIN, outcome=Outcome.OK),
-            *_seen(snapshot, at),
-        ]
+    if cause is None and snapshot is not None and at is not None:
+        return _seen(snapshot, at, patience)
     if cause is None or cause.key in _ON_THE_WAY:
         return [Finding(step=step, outcome=Outcome.SKIPPED) for step in SESSION]
-    behind = cause.key in _BEHIND_THE_LOGIN
-    failed = Step.METERS if behind else Step.LOGIN
-    return [
-        Finding(
-            step=step,
-            outcome=Outcome.FAILED
-            if step is failed
-            else Outcome.OK
-            if behind and step is Step.LOGIN
-            else Outcome.SKIPPED,
-            cause=cause if step is failed else None,
+    if cause.key not in _BEHIND_THE_LOGIN:
+        return _session(login=cause)
+    return _session(meters=cause)
+
+
+def _session(
+    login: Cause | None = None,
+    meters: Cause | None = None,
+    freshness: Cause | None = None,
+    facts: Mapping[Step, Mapping[str, Any]] = MappingProxyType({}),
+) -> list[Finding]:
+    """Return the findings of a session; what follows the first failure is skipped."""
+    findings: list[Finding] = []
+    for step, cause in zip(SESSION, (login, meters, freshness), strict=True):
+        skipped = failure(findings) is not None
+        findings.append(
+            Finding(
+                step=step,
+                outcome=Outcome.SKIPPED
+                if skipped
+                else Outcome.FAILED
+                if cause
+                else Outcome.OK,
+                cause=None if skipped else cause,
+                facts={} if skipped else facts.get(step, {}),
+            )
         )
-        for step in SESSION
-    ]
+    return findings
 
 
-def _seen(snapshot: Snapshot, at: datetime | None) -> Iterator[Finding]:
+def _seen(snapshot: Snapshot, at: datetime, patience: timedelta) -> list[Finding]:
     """Return what a good session says about meters and freshness."""
-    readings = [r for m in snapshot.meters.values() for r in m.readings.values()]
-    yield Finding(
-        step=Step.METERS,
-        outcome=Outcome.OK if readings else Outcome.FAILED,
-        cause=None if readings else Cause(key=NO_READINGS),
-        facts={
-            "meters": len(snapshot.meters),
-            "registers": len(readings),
-            "skipped": len(snapshot.skipped),
-        },
-    )
-    if not readings or at is None:
-        yield Finding(step=Step.FRESHNESS, outcome=Outcome.SKIPPED)
-        return
-    newest = max(reading.target_time or reading.capture_time for reading in readings)
-    slow = max(m.capture_interval or timedelta() for m in snapshot.meters.values())
-    clock = snapshot.gateway.clock
-    offset = clock - at if clock else None
-    cause = None
-    if offset is not None and abs(offset) > _CLOCK_OFF:
-        cause = Cause(
-            key=CLOCK_WRONG, placeholders={"minutes": str(abs(offset) // _MINUTE)}
-        )
-    elif at - newest > max(_STALE, 2 * slow):
-        cause = Cause(key=STALE, placeholders={"newest": newest})
-    yield Finding(
-        step=Step.FRESHNESS,
-        outcome=Outcome.FAILED if cause else Outcome.OK,
-        cause=cause,
-        facts={
-            "newest": newest.isoformat(),
-            "age_minutes": (at - newest) // _MINUTE,
-            "clock_offset_seconds": None
-            if offset is None
-            else round(offset.total_seconds()),
-        },
+    registers = sum(len(meter.readings) for meter in snapshot.meters.values())
+    counted = {
+        "meters": len(snapshot.meters),
+        "registers": registers,
+        "skipped": len(snapshot.skipped),
+    }
+    meters = None
+    if snapshot.contracts_ended:
+        meters = Cause(key=errors.ContractsEnded.key)
+    elif not registers:
+        meters = Cause(key=NO_READINGS)
+    newest = snapshot.last_capture
+    if newest is None:
+        return _session(meters=meters, facts={Step.METERS: counted})
+    offset = snapshot.gateway.clock_offset
+    freshness = None
+    if offset is not None and abs(offset) > CLOCK_OFF:
+        minutes = str(abs(offset) // _MINUTE)
+        freshness = Cause(key=CLOCK_WRONG, placeholders={"minutes": minutes})
+    elif at - newest > patience:
+        freshness = Cause(key=STALE, placeholders={"newest": newest})
+    age = {
+        "newest": newest.isoformat(),
+        "age_minutes": (at - newest) // _MINUTE,
+        "clock_offset_seconds": None
+        if offset is None
+        else round(offset.total_seconds()),
+    }
+    return _session(
+        meters=meters,
+        freshness=freshness,
+        facts={Step.METERS: counted, Step.FRESHNESS: age},
     )
 
 

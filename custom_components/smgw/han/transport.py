@@ -209,7 +209,9 @@ class Connection:
                         ) as response,
                     ):
                         self._tls.worked(context)
-                        body = self._latest = await _read_capped(response, most or MAX_BODY)
+                        body = self._latest = await _read_capped(
+                            response, most or MAX_BODY
+                        )
                         return Answer(response.status, response.headers, body)
             except HandshakeRefused as err:
                 if self._own is not None and context.trusted:
