@@ -221,22 +221,27 @@ class SimulatedServer(ABC):
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(_log_loop_error)
         self._ending = asyncio.Event()
-        accepting = asyncio.create_task(self._accept(listener))
+        # No task: one that is cancelled loses the socket it has just accepted.
+        self._loop.add_reader(listener, self._accept, listener)
         ready.set()
         await self._ending.wait()
-        accepting.cancel()
+        self._loop.remove_reader(listener)
         for task in self._connections:
             task.cancel()
-        await asyncio.gather(accepting, *self._connections, return_exceptions=True)
+        await asyncio.gather(*self._connections, return_exceptions=True)
         listener.close()
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            sock, _ = await loop.sock_accept(listener)
-            task = asyncio.create_task(self._connection(sock))
-            self._connections.add(task)
-            task.add_done_callback(self._finished)
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            # The client has already gone.
+            return
+        sock.setblocking(False)
+        # At once: a task that is cancelled before it starts would not close it.
+        task = asyncio.create_task(self._connection(sock), eager_start=True)
+        self._connections.add(task)
+        task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._connections.discard(task)

@@ -209,10 +209,8 @@ class Connection:
                         ) as response,
                     ):
                         self._tls.worked(context)
-                        body = self._latest = await _read_capped(
-                            response, most or MAX_BODY
-                        )
-                        return Answer(response.status, response.headers, body)
+                        self._latest = await _read_capped(response, most or MAX_BODY)
+                        return Answer(response.status, response.headers, self._latest)
             except HandshakeRefused as err:
                 if self._own is not None and context.trusted:
                     # No other curve mends it: each attempt would be a login.
