@@ -1,0 +1,1 @@
+"""What a gateway keeps, as files for others. No Home Assistant."""
