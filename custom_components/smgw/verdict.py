@@ -49,6 +49,7 @@ LETTERS = (
     errors.NoMeterAssigned.key,
     errors.ContractsEnded.key,
     errors.OldInterface.key,
+    errors.RenegotiationRefused.key,
 )
 """Causes that only the metering operator can mend."""
 

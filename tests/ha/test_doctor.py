@@ -182,6 +182,19 @@ async def test_no_encryption(
     stops_at(await check(hass, loaded), "tls", "tls_failed")
 
 
+async def test_encryption_refused(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """Refused for what OpenSSL announces: told by name, with a letter to the operator."""
+    gateway.faults.add("refuse_renegotiation_info")
+    report = await check(hass, loaded)
+    stops_at(report, "tls", "renegotiation_refused")
+    assert "RFC 5746" in report["letter"]
+    gateway.faults.clear()
+    gateway.faults.add("refuse_tls")
+    stops_at(await check(hass, loaded), "tls", "tls_failed")
+
+
 async def test_certificate(
     hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
 ) -> None:

@@ -12,6 +12,7 @@ from simulator.emh import EmhGateway
 from tests.network import INTERFACE, LINK_LOCAL
 
 from .test_config_flow import start, submit
+from .test_doctor import check
 from .test_ipv6 import add, gateway_link
 
 pytestmark = pytest.mark.usefixtures("namespace")
@@ -31,6 +32,8 @@ async def test_added(
     result = await add(hass, box, f"[fe80::1%25{INTERFACE}]:{box.port}")
     assert result["data"][CONF_HOST] == LINK_LOCAL
     assert gateway_link(device_registry, result) is None
+    report = await check(hass, result["result"])
+    assert all(step["outcome"] == "ok" for step in report["steps"][:4])
     assert {r.host for r in box.requests} == {f"[fe80::1]:{box.port}"}
 
 
