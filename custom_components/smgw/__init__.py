@@ -4,9 +4,9 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
-from homeassistant.util import dt as dt_util
 
 from . import issues
+from .attempt import async_driver
 from .const import DOMAIN, PLATFORMS, meter_identifier
 from .coordinator import SmgwCoordinator
 from .han.driver import VENDORS
@@ -24,13 +24,15 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool:
-    """Read the gateway once, register it, and let the platforms follow."""
+    """Read the gateway if it is time, register it, and let the platforms follow."""
     config = GatewayConfig.of(entry)
     vendor = VENDORS[config.vendor]
     memory = await async_memory(hass, config.gateway_id)
-    driver = vendor.driver(config.transport(), memory.learned, dt_util.utcnow)
+    driver = await async_driver(hass, config)
     coordinator = SmgwCoordinator(hass, entry, vendor, driver, memory)
     await coordinator.async_config_entry_first_refresh()
+    # What a flow has found out before there was an entry is kept from now on.
+    memory.async_save()
     entry.runtime_data = RuntimeData(config=config, coordinator=coordinator)
 
     # Before any meter: meters name it as the device they are reached through.

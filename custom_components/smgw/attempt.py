@@ -13,6 +13,7 @@ from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
+from . import failures
 from .const import SUBENTRY_LOGIN
 from .han.driver import VENDORS, Driver
 from .han.errors import SmgwError
@@ -22,29 +23,36 @@ from .models import GatewayConfig, SmgwConfigEntry
 
 
 async def async_driver(hass: HomeAssistant, config: GatewayConfig) -> Driver:
-    """Return a driver that shares what is known of the gateway."""
+    """Return a driver that shares what is known of the gateway, and counts sessions."""
     memory = await async_memory(hass, config.gateway_id)
     return VENDORS[config.vendor].driver(
-        config.transport(), memory.learned, dt_util.utcnow
+        config.transport(memory.budget), memory.learned, dt_util.utcnow
     )
 
 
 async def async_try_login(
     hass: HomeAssistant, config: GatewayConfig, account: Mapping[str, Any]
 ) -> SmgwError | None:
-    """Log in and read the meters once. Return what went wrong."""
+    """Log in and read the meters once. Return what went wrong.
+
+    The owner is waiting, so the budget does not refuse it; but it counts. What was read
+    is kept for the entry, which so needs no session of its own.
+    """
     driver = await async_driver(hass, config)
     memory = await async_memory(hass, config.gateway_id)
     credentials = Credentials(
         user=account[CONF_USERNAME], password=account[CONF_PASSWORD]
     )
+    begun = dt_util.utcnow()
+    if lock := failures.lock_of(memory.hold):
+        return lock
     try:
-        await driver.read_latest(credentials)
+        snapshot = await driver.read_latest(credentials)
     except SmgwError as err:
+        memory.hold = failures.hold_of(err) or memory.hold
         return err
-    # Whatever held the polls back is over.
-    memory.hold = None
-    memory.accepted(credentials)
+    # Whatever held the polls back is over with it.
+    memory.saw(credentials, snapshot, begun)
     return None
 
 

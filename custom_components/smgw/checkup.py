@@ -16,6 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from . import failures
 from .attempt import async_driver
+from .budget import Kind
 from .han.doctor import Cause, Doctor, Finding, Interface, failure, judge
 from .han.driver import VENDORS
 from .han.errors import PortalLocked, SmgwError, SmgwLoginError
@@ -92,7 +93,7 @@ async def _async_walk(
 ) -> Checkup:
     config = GatewayConfig.of(entry)
     memory = await async_memory(hass, config.gateway_id)
-    transport = config.transport(timeouts)
+    transport = config.transport(timeouts=timeouts)
     driver = VENDORS[config.vendor].driver(transport, memory.learned, dt_util.utcnow)
     own = own_addresses()
     doctor = Doctor(transport, config.pinned(), driver, own, patience=patience)
@@ -116,7 +117,7 @@ async def _async_with_sessions(
         logins, before = Logins(entry, memory.logins), {}
         for login in logins:
             login.error = memory.refusal(login.credentials)
-        if log_in and memory.current_hold is None:
+        if log_in and memory.current_hold is None and memory.budget.may(Kind.POLL):
             gateway_error = await _async_log_in(hass, checkup.config, logins, memory)
     hold = memory.current_hold
     latest = max(logins, key=_last_session, default=None)
@@ -154,7 +155,8 @@ async def _async_log_in(
     if login is None:
         return None
     driver = await async_driver(hass, config)
-    login.last_session = dt_util.utcnow()
+    last = memory.budget.last
+    login.last_session = begun = dt_util.utcnow()
     try:
         login.snapshot = await driver.read_latest(login.credentials)
     except OWN_FAILURES as err:
@@ -162,12 +164,12 @@ async def _async_log_in(
         if isinstance(err, SmgwLoginError):
             memory.refused(login.credentials, err)
     except SmgwError as err:
-        if pause := failures.pause_after(err):
-            until = dt_util.utcnow() + pause
-            memory.hold = Hold(until, err.key, err.placeholders)
+        memory.hold = failures.hold_of(err) or memory.hold
+        sent = memory.budget.last is not last
+        memory.failed(err, sent=sent, until=begun + memory.budget.allowance.floor)
         return err
     else:
-        memory.accepted(login.credentials)
+        memory.saw(login.credentials, login.snapshot, begun)
     finally:
         memory.async_save()
     return None

@@ -1,8 +1,7 @@
 """Live readings: one session per slot, whatever asks for it."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from random import uniform
+from random import random
 from typing import override
 
 from homeassistant.core import HomeAssistant, callback
@@ -11,31 +10,27 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from . import devices, failures, issues, schedule
+from . import backoff, devices, failures, issues, schedule
+from .budget import Allowance, Kind
 from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identifier
 from .han.driver import Driver, Vendor
 from .han.errors import SmgwError, SmgwLoginError
 from .han.model import Snapshot
 from .logins import OWN_FAILURES, Login, Logins
-from .memory import GatewayMemory, Hold
+from .memory import GatewayMemory, Hold, Trouble
 from .models import GatewayConfig, SmgwConfigEntry
 from .symptoms import Situation
 
-
-def _spread() -> timedelta:
-    """Return how long after its slot a reading starts."""
-    return timedelta(
-        seconds=uniform(
-            schedule.SHORTEST_DELAY.total_seconds(),
-            schedule.LONGEST_DELAY.total_seconds(),
-        )
-    )
+# Timers may ring a little early.
+_EARLY = timedelta(seconds=1)
 
 
 class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
     """Reads one gateway."""
 
     config_entry: SmgwConfigEntry
+    _due: datetime
+    """When to wake up next."""
 
     def __init__(
         self,
@@ -44,9 +39,8 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         vendor: Vendor,
         driver: Driver,
         memory: GatewayMemory,
-        delay: Callable[[], timedelta] = _spread,
     ) -> None:
-        """Take the driver; `delay` returns the time between slot and reading."""
+        """Take the driver, and what is known from before."""
         super().__init__(
             hass,
             LOGGER,
@@ -58,13 +52,15 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self.vendor = vendor
         self._driver = driver
         self.memory = memory
-        self._delay = delay
+        self.budget = memory.budget
+        self.budget.allowance = Allowance(floor=vendor.floor, per_hour=vendor.per_hour)
         self.logins = Logins(entry, memory.logins)
         for login in self.logins:
             # The same password once more, at each start, could lock the owner out.
             login.error = memory.refusal(login.credentials)
+        self._recall()
         self._interval = self.interval
-        self._last_session: datetime | None = None
+        self._plan_next()
         self.last_error: SmgwError | None = None
 
     @property
@@ -79,22 +75,28 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         chosen = timedelta(minutes=minutes) if minutes else DEFAULT_INTERVAL
         return max(chosen, self.vendor.floor)
 
+    @property
+    def period(self) -> timedelta:
+        """Return the time between two slots: several accounts share the gateway's."""
+        floor = self.budget.allowance.floor
+        return self.interval if len(self.logins) < 2 else floor
+
     @callback
     def async_settings_changed(self) -> None:
         """Take over a changed interval or logins without a reload."""
-        fresh = self.logins.sync(self.config_entry)
+        self.logins.sync(self.config_entry)
         self.async_forget_orphans()
         if self.interval != self._interval:
             self._interval = self.interval
             self._plan_next()
             self._schedule_refresh()
-        if fresh:
-            self.memory.hold = None
+        recalled = self._recall()
+        if self.logins.unread:
             self.config_entry.async_create_background_task(
-                self.hass,
-                self.async_refresh(),
-                f"{self.name} first read with new login",
+                self.hass, self.async_refresh(), f"{self.name} first read of a login"
             )
+        elif recalled:
+            self._show_recalled()
         else:
             self._async_refresh_finished()
             self.async_update_listeners()
@@ -123,12 +125,30 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def async_renew(self, login_id: str) -> None:
-        """Read a login again that was refused, though its account did not change."""
-        if self.logins.renew(login_id):
-            self.memory.hold = None
-            self.config_entry.async_create_background_task(
-                self.hass, self.async_refresh(), f"{self.name} read with renewed login"
-            )
+        """Take a login up again that failed, though its account may be as it was."""
+        self.logins.sync(self.config_entry)
+        self.logins.renew(login_id)
+        self.async_settings_changed()
+
+    def _recall(self) -> bool:
+        """Take over what accounts saw in an earlier run or in a flow; say if any did."""
+        recalled = False
+        for login in self.logins:
+            seen = self.memory.seen(login.credentials)
+            if seen and login.last_session is None and login.error is None:
+                self.logins.saw(login, seen.snapshot, seen.at)
+                recalled = True
+        return recalled
+
+    def _show_recalled(self) -> None:
+        """Show what a flow has read: the gateway works."""
+        if not self.last_update_success:
+            LOGGER.info("Fetching %s data recovered", self.name)
+        self._plan_next()
+        snapshot = self.logins.merged(self.gateway_id)
+        devices.async_show_firmware(self.hass, self.config_entry, snapshot.gateway)
+        self.async_set_updated_data(snapshot)
+        self._async_refresh_finished()
 
     @override
     async def async_config_entry_first_refresh(self) -> None:
@@ -160,45 +180,52 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         Fails if the gateway does, or if no account works; an account that fails alone
         takes only its own registers with it.
         """
-        self._plan_next()
         now = dt_util.utcnow()
+        slot = now >= self._due - _EARLY
+        self._plan_next()
+        asked, last = False, self.budget.last
         if hold := self.memory.current_hold:
-            raise UpdateFailed(
-                translation_domain=DOMAIN,
-                translation_key=hold.key,
-                translation_placeholders=dict(hold.placeholders),
-                retry_after=(hold.until - now).total_seconds(),
-            )
-        turn = self._turn(now)
-        for login in turn:
+            self._due = hold.until
+        while not hold and (login := self._next_login(asked, slot)):
+            asked = True
             await self._async_read(login)
         if error := self.logins.error:
-            raise self._failure(error)
-        if not turn and not self.last_update_success and self.last_error:
-            # Nobody was asked, so nobody has said that the fault is over.
-            raise failures.for_poll(self.last_error)
+            raise self._all_failed(error, asked, sent=self.budget.last is not last)
+        if not asked and (trouble := self.memory.trouble):
+            # Nobody was asked, so nobody has said that it is over.
+            raise _update_failed(trouble)
+        if self.logins.nothing_known:
+            raise self._not_now()
         snapshot = self.logins.merged(self.gateway_id)
         devices.async_show_firmware(self.hass, self.config_entry, snapshot.gateway)
         return snapshot
 
-    def _turn(self, now: datetime) -> list[Login]:
-        """Return whom to read: sessions of an entry keep the maker's distance.
+    def _next_login(self, asked: bool, slot: bool) -> Login | None:
+        """Return whom to read now, as far as the gateway bears it.
 
-        Accounts never read are the exception, an hour's worth of them: nobody wants
-        to wait for the first values.
+        Accounts of which nothing is known, one after the other: nobody wants to wait
+        for the first values. Else one whose turn it is.
         """
-        floor = self.vendor.floor
-        interval = self._interval if self.last_update_success else floor
-        turn = self.logins.turn(now, interval, max(1, schedule.HOUR // floor))
-        if any(not login.last_session for login in turn):
-            return turn
-        return turn if schedule.is_due(now, self._last_session, floor) else []
+        login = self.logins.unread
+        if login and self.budget.may(Kind.FIRST):
+            return login
+        if asked:
+            return None
+        # A fault often passes soon; a day would be long to wait.
+        every = self.vendor.floor if self.memory.trouble else self._interval
+        now = dt_util.utcnow()
+        login = self.logins.due(now, every)
+        if login is None or self.budget.may(Kind.POLL):
+            return login
+        if slot or schedule.is_due(now, login.last_session, every):
+            self._plan_again()
+        return None
 
     async def _async_read(self, login: Login) -> None:
         """Read one account; note a failure that is its own, raise any other."""
-        login.last_session = now = dt_util.utcnow()
-        before, self._last_session = self._last_session, now
-        failed_before = login.error is not None
+        before, begun = login.last_session, dt_util.utcnow()
+        login.last_session = begun
+        last, failed_before = self.budget.last, login.error is not None
         try:
             snapshot = await self._driver.read_latest(login.credentials)
         except OWN_FAILURES as err:
@@ -206,41 +233,98 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             self.memory.down_since = None
             if isinstance(err, SmgwLoginError):
                 self.memory.refused(login.credentials, err)
-            if not failed_before and self.logins.some_work:
-                failure = failures.for_poll(err)
-                LOGGER.warning("%s, login %s: %s", self.name, login.title, failure)
+            if self.logins.some_work:
+                self.memory.all_is_well()
+                if not failed_before:
+                    failure = failures.for_poll(err)
+                    LOGGER.warning("%s, login %s: %s", self.name, login.title, failure)
         except SmgwError as err:
             if failures.is_silence(err):
-                self.memory.down_since = self.memory.down_since or now
+                self.memory.down_since = self.memory.down_since or begun
             else:
                 self.memory.down_since = None
-            if not failures.costs_session(err):
-                self._last_session = before
-            # A fault often passes soon; a day would be long to wait.
-            self._plan_next(self.vendor.floor)
-            raise self._failure(err) from err
+            sent = self.budget.last is not last
+            if not sent:
+                login.last_session = before
+            raise self._trouble(err, sent=sent) from err
         else:
-            self.logins.saw(login, snapshot, now)
-            self.memory.accepted(login.credentials)
+            self.logins.saw(login, snapshot, begun)
+            self.memory.saw(login.credentials, snapshot, begun)
             if failed_before and len(self.logins) > 1:
                 LOGGER.info("%s, login %s works again", self.name, login.title)
         finally:
             self.memory.async_save()
 
-    def _failure(self, err: SmgwError) -> HomeAssistantError:
-        """Return what to raise, having noted what must not happen next."""
+    def _all_failed(
+        self, err: SmgwError, asked: bool, *, sent: bool
+    ) -> HomeAssistantError:
+        """Return what to raise when no account works."""
+        if asked and not isinstance(err, SmgwLoginError):
+            return self._trouble(err, sent=sent)
         self.last_error = err
-        LOGGER.debug("%s: %s (%s)", self.name, err.key, err.detail)
-        if pause := failures.pause_after(err):
-            until = dt_util.utcnow() + pause
-            self.memory.hold = Hold(until, err.key, err.placeholders)
         return failures.for_poll(err)
 
-    def _plan_next(self, interval: timedelta | None = None) -> None:
-        """Put the next reading a little behind its slot."""
-        now = dt_util.now()
-        if interval is None:
-            # Several accounts share the slots: each has its turn.
-            interval = self._interval if len(self.logins) < 2 else self.vendor.floor
-        due = schedule.next_reading(now, interval, self._delay())
-        self.update_interval = due - dt_util.as_utc(now)
+    def _trouble(self, err: SmgwError, *, sent: bool) -> HomeAssistantError:
+        """Return what to raise for a failure, having planned when to try again."""
+        self.last_error = err
+        LOGGER.debug("%s: %s (%s)", self.name, err.key, err.detail)
+        floor = self.budget.allowance.floor
+        count = self.memory.failures + 1
+        pause = backoff.wait(count, floor, sent=sent, share=random())
+        if hold := failures.hold_of(err):
+            self.memory.hold = hold
+            self._due = hold.until
+        elif pause is None:
+            self._plan_again()
+        else:
+            self._due = dt_util.utcnow() + pause
+        self.memory.failed(err, sent=sent, until=self._due)
+        return failures.for_poll(err)
+
+    def _not_now(self) -> UpdateFailed:
+        """Return what to raise if nothing is known, and nothing may be asked."""
+        if hold := self.memory.current_hold:
+            return _update_failed(hold)
+        free = dt_util.as_local(self.budget.not_before(Kind.FIRST))
+        return UpdateFailed(
+            translation_domain=DOMAIN,
+            translation_key="sessions_used_up",
+            translation_placeholders={"time": free.strftime("%H:%M")},
+        )
+
+    def _plan_next(self, period: timedelta | None = None) -> None:
+        """Wake up next a little behind the next slot."""
+        period = period or self.period
+        delay = schedule.delay(self.gateway_id, period)
+        self._due = schedule.next_reading(dt_util.now(), period, delay)
+
+    def _plan_again(self) -> None:
+        """Wake up when a session may be opened, for a reading that had to wait."""
+        now, free = dt_util.utcnow(), self.budget.not_before(Kind.POLL)
+        floor = self.budget.allowance.floor
+        if free - now <= schedule.tolerance(floor):
+            self._due = free
+            return
+        delay = schedule.delay(self.gateway_id, floor)
+        self._due = schedule.next_reading(dt_util.as_local(free), floor, delay)
+
+    @callback
+    @override
+    def _schedule_refresh(self) -> None:
+        """Wake up when it was planned: the helper by itself rounds to seconds.
+
+        Four readings an hour lie at the edge of what may be in any 60 minutes.
+        """
+        wait = (self._due - dt_util.utcnow()).total_seconds()
+        rounding = self.hass.loop.time() % 1 - self._microsecond
+        self.update_interval = timedelta(seconds=max(wait, 0) + rounding)
+        super()._schedule_refresh()
+
+
+def _update_failed(reason: Hold | Trouble) -> UpdateFailed:
+    """Return what a poll raises for a reason known from before."""
+    return UpdateFailed(
+        translation_domain=DOMAIN,
+        translation_key=reason.key,
+        translation_placeholders=dict(reason.placeholders),
+    )

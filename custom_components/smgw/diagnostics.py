@@ -38,9 +38,21 @@ async def async_get_config_entry_diagnostics(
 
 
 def _memory(memory: GatewayMemory) -> dict[str, Any]:
-    hold = memory.hold
+    hold, trouble, budget = memory.hold, memory.trouble, memory.budget
     return {
         "hold": hold and {"until": hold.until.isoformat(), "key": hold.key},
+        "trouble": trouble
+        and {
+            "key": trouble.key,
+            "count": trouble.count,
+            "sent": trouble.sent,
+            "until": trouble.until.isoformat(),
+        },
+        "budget": {
+            "sessions": [session.isoformat() for session in budget.sessions],
+            "per_hour": budget.allowance.per_hour,
+            "floor_minutes": budget.allowance.floor.total_seconds() / 60,
+        },
         "learned": dict(memory.learned),
     }
 

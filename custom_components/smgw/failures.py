@@ -4,37 +4,24 @@ from datetime import timedelta
 
 from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
 from homeassistant.helpers.update_coordinator import UpdateFailed
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .han.errors import (
     CertificateChanged,
-    ConnectionRefused,
-    HostNotFound,
     PortalLocked,
     SmgwConnectionError,
     SmgwError,
     SmgwLoginError,
-    TlsFailed,
-    Unreachable,
 )
+from .memory import Hold
 
-# After a failure that cost a session, a retry of the set-up waits this long; the
-# gateway suffers from every login and notes it in the consumer log.
-_PAUSE = timedelta(minutes=10)
 # The countdown ends a little later than it says.
 _MARGIN = timedelta(seconds=30)
-_NOTHING_SENT = (
-    HostNotFound,
-    ConnectionRefused,
-    Unreachable,
-    TlsFailed,
-    CertificateChanged,
-)
 
 
 def for_poll(err: SmgwError) -> HomeAssistantError:
     """Return what a failed poll raises."""
-    pause = pause_after(err)
     if isinstance(err, SmgwLoginError):
         return ConfigEntryAuthFailed(
             translation_domain=DOMAIN,
@@ -45,20 +32,23 @@ def for_poll(err: SmgwError) -> HomeAssistantError:
         translation_domain=DOMAIN,
         translation_key=err.key,
         translation_placeholders=err.placeholders,
-        retry_after=pause.total_seconds() if isinstance(err, PortalLocked) else None,
     )
 
 
-def pause_after(err: SmgwError) -> timedelta:
-    """Return how long the gateway is left alone after a failure; zero if no matter.
+def lock_of(hold: Hold | None) -> PortalLocked | None:
+    """Return the lock-out that a hold stands for, while it lasts."""
+    if hold is None or hold.key != PortalLocked.key:
+        return None
+    remaining = hold.until - _MARGIN - dt_util.utcnow()
+    return PortalLocked(remaining) if remaining > timedelta(0) else None
 
-    A refused login waits for a new password, a missing connection costs nothing.
-    """
+
+def hold_of(err: SmgwError) -> Hold | None:
+    """Return how long the gateway itself wants to be left alone, if it says so."""
     if isinstance(err, PortalLocked):
-        return err.remaining + _MARGIN
-    if isinstance(err, SmgwLoginError) or not costs_session(err):
-        return timedelta(0)
-    return _PAUSE
+        until = dt_util.utcnow() + err.remaining + _MARGIN
+        return Hold(until=until, key=err.key, placeholders=err.placeholders)
+    return None
 
 
 def is_silence(err: SmgwError) -> bool:
@@ -66,8 +56,3 @@ def is_silence(err: SmgwError) -> bool:
     return isinstance(err, SmgwConnectionError) and not isinstance(
         err, CertificateChanged
     )
-
-
-def costs_session(err: SmgwError) -> bool:
-    """Say whether a failure came after the gateway may have opened a session."""
-    return not isinstance(err, (PortalLocked, *_NOTHING_SENT))

@@ -22,7 +22,7 @@ from .han.errors import (
 from .han.model import Credentials, Gateway, Meter, Snapshot
 from .models import SmgwConfigEntry
 from .notes import LoginNotes, RegisterKey
-from .schedule import TOLERANCE
+from .schedule import is_due
 
 # Failures of one account; any other is the gateway's.
 OWN_FAILURES = (
@@ -82,20 +82,18 @@ class Logins:
         """Count the accounts."""
         return len(self._by_id)
 
-    def sync(self, entry: SmgwConfigEntry) -> bool:
-        """Take over what changed in the entry; say whether an account is to be read now.
+    def sync(self, entry: SmgwConfigEntry) -> None:
+        """Take over what changed in the entry.
 
         A new password makes an account new; a new title does not.
         """
         old, self._by_id = self._by_id, {}
-        fresh = False
         for subentry in entry.get_subentries_of_type(SUBENTRY_LOGIN):
             credentials = Credentials(
                 user=subentry.data[CONF_USERNAME], password=subentry.data[CONF_PASSWORD]
             )
             login = old.get(subentry.subentry_id)
             if login is None or login.credentials != credentials:
-                fresh = True
                 notes = self._notes.setdefault(subentry.subentry_id, LoginNotes())
                 if login is not None:
                     notes.forget_rhythm()
@@ -107,7 +105,6 @@ class Logins:
                 )
             login.title = subentry.title
             self._by_id[login.subentry_id] = login
-        return fresh
 
     def get(self, login_id: str) -> Login | None:
         """Return the account of a subentry."""
@@ -129,13 +126,11 @@ class Logins:
         last = max(self._working(), key=_last_session, default=None)
         return last.snapshot.gateway if last and last.snapshot else None
 
-    def renew(self, login_id: str) -> bool:
-        """Make an account that failed a new one; say whether it had failed."""
+    def renew(self, login_id: str) -> None:
+        """Make an account that failed a new one."""
         login = self._by_id.get(login_id)
-        if login is None or login.error is None:
-            return False
-        login.snapshot = login.error = login.last_session = None
-        return True
+        if login is not None and login.error is not None:
+            login.snapshot = login.error = login.last_session = None
 
     @property
     def error(self) -> SmgwError | None:
@@ -148,6 +143,13 @@ class Logins:
             return None
         refusals = [error for error in errors if isinstance(error, SmgwLoginError)]
         return next(reversed(refusals or errors), None)
+
+    @property
+    def nothing_known(self) -> bool:
+        """Say whether there are accounts, and none has been read yet."""
+        return bool(self._by_id) and all(
+            login.last_session is None and login.error is None for login in self
+        )
 
     def orphans(self) -> set[RegisterKey]:
         """Return, once, the registers that only removed accounts have delivered."""
@@ -163,31 +165,36 @@ class Logins:
             registers = login.notes.registers
             registers -= {key for key in registers if key[0] == meter_id}
 
-    def turn(self, now: datetime, interval: timedelta, most: int) -> list[Login]:
-        """Return whom to read now.
+    @property
+    def unread(self) -> Login | None:
+        """Return an account of which nothing is known yet."""
+        return next((login for login in self._waiting if not login.last_session), None)
 
-        Accounts never read come first, `most` of them. Then one has its turn: the only
-        one, whose slots are its own, or the one that has waited longest, if its
-        interval has passed.
+    def due(self, now: datetime, interval: timedelta) -> Login | None:
+        """Return whose turn it is: the one that has waited longest, and long enough.
+
+        The slots of an only account are its own.
         """
-        waiting = [login for login in self if not login.refused]
-        if fresh := [login for login in waiting if login.last_session is None]:
-            return fresh[:most]
-        if len(self) == 1:
-            return waiting
-        due = [
-            (login.last_session, index, login)
-            for index, login in enumerate(waiting)
-            if login.last_session and now - login.last_session >= interval - TOLERANCE
-        ]
-        return [min(due)[2]] if due else []
+        waiting = self._waiting
+        if len(self) == 1 and waiting:
+            return waiting[0]
+        return next(
+            (login for login in waiting if is_due(now, login.last_session, interval)),
+            None,
+        )
 
-    def saw(self, login: Login, snapshot: Snapshot, now: datetime) -> None:
-        """Note a good session; `now` is UTC."""
+    @property
+    def _waiting(self) -> list[Login]:
+        """Return the accounts that can be read, the longest unread first."""
+        return sorted((login for login in self if not login.refused), key=_last_session)
+
+    def saw(self, login: Login, snapshot: Snapshot, at: datetime) -> None:
+        """Note a good session, opened at a time (UTC)."""
+        login.last_session = at
         login.snapshot = snapshot
         login.error = None
-        login.notes.saw(snapshot, now)
-        self._compare(snapshot.gateway.clock, now)
+        login.notes.saw(snapshot, at)
+        self._compare(snapshot.gateway.clock, at)
 
     def _compare(self, shown: datetime | None, now: datetime) -> None:
         """Find out whether the gateway's clock runs."""

@@ -9,7 +9,7 @@ from homeassistant.const import CONF_HOST, CONF_PORT
 from .const import CONF_CERTIFICATE, CONF_VENDOR
 from .han.address import Address
 from .han.certificate import GatewayCertificate, pem_to_der, read_certificate
-from .han.transport import Timeouts, Transport
+from .han.transport import SessionLog, Timeouts, Transport
 
 if TYPE_CHECKING:
     from .coordinator import SmgwCoordinator
@@ -57,10 +57,16 @@ class GatewayConfig:
         """Return the pinned certificate."""
         return read_certificate(pem_to_der(self.certificate), self.gateway_id)
 
-    def transport(self, timeouts: Timeouts | None = None) -> Transport:
-        """Return the way to the gateway."""
+    def transport(
+        self, sessions: SessionLog | None = None, timeouts: Timeouts | None = None
+    ) -> Transport:
+        """Return the way to the gateway; `sessions` counts the logins."""
         return Transport(
-            self.address, self.gateway_id, pem_to_der(self.certificate), timeouts
+            self.address,
+            self.gateway_id,
+            pem_to_der(self.certificate),
+            timeouts,
+            sessions=sessions,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smgw.const import CONF_INTERVAL, DOMAIN
+from custom_components.smgw.const import DOMAIN
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
 from homeassistant.core import HomeAssistant
@@ -16,7 +16,8 @@ from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
-from .conftest import Timeline, set_up
+from .conftest import START, Timeline, set_up
+from .test_coordinator import SETTLED
 
 type Flow = dict[str, Any]
 
@@ -305,7 +306,11 @@ async def test_locked(
 
 
 async def test_known_gateway_moves(
-    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway, clock: SimClock
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+    clock: SimClock,
+    timeline: Timeline,
 ) -> None:
     """Adding a known gateway at another address updates the address."""
     assert loaded.state is ConfigEntryState.LOADED
@@ -316,7 +321,9 @@ async def test_known_gateway_moves(
         await hass.async_block_till_done(wait_background_tasks=True)
         assert loaded.data[CONF_PORT] == moved.port
         assert loaded.state is ConfigEntryState.LOADED
-        # read from its new place
+        # read from its new place when it is time: moving costs no session
+        assert moved.logins == 0
+        await timeline.go_to(START.replace(minute=30) + SETTLED)
         assert moved.logins == 1
 
 
@@ -394,7 +401,8 @@ async def test_reauth(
     await hass.async_block_till_done(wait_background_tasks=True)
     (login,) = loaded.subentries.values()
     assert login.data[CONF_PASSWORD] == "new password"
-    assert gateway.logins == logins + 2
+    # what the attempt has read is shown: no second login for it
+    assert gateway.logins == logins + 1
     assert loaded.state is ConfigEntryState.LOADED
 
 
@@ -417,30 +425,6 @@ async def test_reauth_after_failed_start(
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_options(
-    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
-) -> None:
-    """The interval has the maker's floor, explained; a day is possible."""
-    flow = await hass.config_entries.options.async_init(loaded.entry_id)
-    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "init")
-    flow = await hass.config_entries.options.async_configure(
-        flow["flow_id"], {CONF_INTERVAL: 5}
-    )
-    assert flow["errors"] == {CONF_INTERVAL: "interval_too_short"}
-    assert flow["description_placeholders"] == {"floor": "15"}
-
-    gateway.clear_requests()
-    result = await hass.config_entries.options.async_configure(
-        flow["flow_id"], {CONF_INTERVAL: 1440}
-    )
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert loaded.options == {CONF_INTERVAL: 1440}
-    await hass.async_block_till_done(wait_background_tasks=True)
-    # taken over without a reload, so without another session
-    assert gateway.requests == []
-    assert loaded.state is ConfigEntryState.LOADED
-
-
 async def reconfigure(hass: HomeAssistant, entry: MockConfigEntry, host: str) -> Flow:
     """Open the reconfigure flow and enter an address."""
     flow = await entry.start_reconfigure_flow(hass)
@@ -449,7 +433,11 @@ async def reconfigure(hass: HomeAssistant, entry: MockConfigEntry, host: str) ->
 
 
 async def test_reconfigure_address(
-    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway, clock: SimClock
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+    clock: SimClock,
+    timeline: Timeline,
 ) -> None:
     """A wrong address is shown; the same gateway elsewhere is taken over."""
     flow = await reconfigure(hass, loaded, "not a host")
@@ -459,6 +447,7 @@ async def test_reconfigure_address(
         assert result["reason"] == "reconfigure_successful"
         await hass.async_block_till_done(wait_background_tasks=True)
         assert loaded.data[CONF_PORT] == moved.port
+        await timeline.go_to(START.replace(minute=30) + SETTLED)
         assert moved.logins == 1
 
 

@@ -72,5 +72,5 @@ async def test_diagnostics_of_an_entry_that_failed_to_load(
     assert not await set_up(hass, entry)
     diagnostics = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     assert diagnostics["entry"]["failed_with"] == "page_unreadable"
-    assert diagnostics["memory"]["hold"]["key"] == "page_unreadable"
+    assert diagnostics["memory"]["trouble"]["key"] == "page_unreadable"
     assert "snapshot" not in diagnostics

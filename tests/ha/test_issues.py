@@ -345,7 +345,7 @@ async def test_locked(
     gateway: PpcGateway,
     timeline: Timeline,
 ) -> None:
-    """Until when, in local time; gone when the lock has ended and a reading works."""
+    """Until when, in local time; gone when the lock has ended, and then it is read."""
     gateway.faults.add("locked", seconds=1800)
     await quarters(timeline, 0, 1)
     assert issues(hass) == {"gateway_locked"}
@@ -354,6 +354,7 @@ async def test_locked(
     assert issues(hass) == {"gateway_locked"}
     await timeline.pass_by(minutes=2)
     assert issues(hass) == set()
+    await quarters(timeline, 1, 2)
     assert loaded.runtime_data.coordinator.last_update_success
 
 

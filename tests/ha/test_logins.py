@@ -104,10 +104,12 @@ async def test_accounts_are_read_in_turn(
 ) -> None:
     """One session per quarter hour, whatever the number of accounts."""
     users: list[str] = []
-    for quarters in range(1, 5):
+    # the sessions of the set-up have passed out of the hour
+    await timeline.go_to(SLOT + timedelta(hours=1))
+    for quarters in range(5, 9):
         gateway.clear_requests()
         before = hass.states.get(IMPORT).state, hass.states.get(EXPORT).state
-        await timeline.go_to(SLOT + (quarters - 1) * timedelta(minutes=15))
+        await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
         after = hass.states.get(IMPORT).state, hass.states.get(EXPORT).state
         assert len(session_starts(gateway)) == 1
         users.append("import" if before[0] != after[0] else "export")
@@ -306,18 +308,20 @@ async def test_gateway_fails_for_all(
     assert hass.states.get(EXPORT).state == STATE_UNAVAILABLE
     assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
     gateway.faults.clear()
-    await timeline.go_to(SLOT + timedelta(minutes=15))
+    await timeline.go_to(SLOT + timedelta(minutes=45))
     assert hass.states.get(EXPORT).state != STATE_UNAVAILABLE
     assert hass.states.get(IMPORT).state != STATE_UNAVAILABLE
     assert ir.async_get(hass).issues == {}
 
 
 async def test_start_with_one_login_refused(
-    hass: HomeAssistant, both: MockConfigEntry, gateway: PpcGateway
+    hass: HomeAssistant, both: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
 ) -> None:
     """The entry loads with what the other login sees."""
     gateway.users["import"] = Account("changed", frozenset({"1emh0012345678"}))
-    assert await hass.config_entries.async_reload(both.entry_id)
+    assert await hass.config_entries.async_unload(both.entry_id)
+    await timeline.go_to(SLOT)
+    assert await hass.config_entries.async_setup(both.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert both.state is ConfigEntryState.LOADED
     assert hass.states.get(EXPORT).state == "21877.9051"
@@ -343,7 +347,7 @@ async def test_repaired_account_without_a_new_password(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert hass.states.get(IMPORT).state != STATE_UNAVAILABLE
     before = gateway.logins
-    await timeline.go_to(SLOT + timedelta(minutes=30))
+    await timeline.go_to(SLOT + timedelta(minutes=45))
     assert gateway.logins == before + 1
 
 

@@ -60,6 +60,16 @@ async def confirm(client: Any, flow: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+async def reload_later(
+    hass: HomeAssistant, entry: MockConfigEntry, timeline: Timeline
+) -> None:
+    """Load an entry again when its gateway may be read again."""
+    await hass.config_entries.async_unload(entry.entry_id)
+    await timeline.go_to(START.replace(minute=30))
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
 async def test_accept_a_new_certificate(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
@@ -93,11 +103,12 @@ async def test_accept_after_a_failed_start(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     entry: MockConfigEntry,
+    timeline: Timeline,
     changed: str,
 ) -> None:
     """The same when Home Assistant was started with the changed certificate."""
     client = await hass_client()
-    await hass.config_entries.async_reload(entry.entry_id)
+    await reload_later(hass, entry, timeline)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     flow = await start(client, changed)
     await confirm(client, flow)
@@ -134,21 +145,22 @@ async def test_gateway_away_while_repairing(
     hass_client: ClientSessionGenerator,
     entry: MockConfigEntry,
     gateway: PpcGateway,
+    timeline: Timeline,
     changed: str,
 ) -> None:
     """Without an answer nothing is changed, and the flow says so."""
     client = await hass_client()
-    await hass.config_entries.async_reload(entry.entry_id)
+    await reload_later(hass, entry, timeline)
     gateway.faults.add("tls_close")
     flow = await start(client, changed)
     assert (flow["type"], flow["reason"]) == (FlowResultType.ABORT, "not_reachable")
 
 
 async def test_issue_goes_with_the_entry(
-    hass: HomeAssistant, entry: MockConfigEntry, changed: str
+    hass: HomeAssistant, entry: MockConfigEntry, timeline: Timeline, changed: str
 ) -> None:
     """A removed entry leaves no issue behind."""
-    await hass.config_entries.async_reload(entry.entry_id)
+    await reload_later(hass, entry, timeline)
     assert issues(hass) == {"certificate_changed"}
     await hass.config_entries.async_remove(entry.entry_id)
     assert issues(hass) == set()

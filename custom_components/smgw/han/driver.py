@@ -43,6 +43,8 @@ class Vendor:
     driver: DriverFactory
     floor: timedelta
     """Sessions nearer to each other than this harm the gateway."""
+    per_hour: int | None = None
+    """Sessions it bears in any hour; None where it keeps no sessions."""
 
 
 VENDORS = {
@@ -57,6 +59,7 @@ VENDORS = {
             # It reads its meters every 900 s, and consumer interfaces polled every
             # 5 to 10 min died within two weeks (observed).
             floor=timedelta(minutes=15),
+            per_hour=4,
         ),
         Vendor(
             flag="THE",
@@ -66,6 +69,7 @@ VENDORS = {
             driver=theben.ThebenDriver,
             # New values each quarter hour; asking sooner brings nothing (observed).
             floor=timedelta(minutes=15),
+            per_hour=4,
         ),
         Vendor(
             flag="EMH",

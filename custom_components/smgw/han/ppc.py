@@ -54,6 +54,11 @@ _LARGE = 12 * 1024
 class _OddFirstAnswer(Exception):
     """Logging in by the first form did not lead to the meter list."""
 
+    def __init__(self, reason: SmgwError) -> None:
+        """Keep what the answer would mean by itself."""
+        super().__init__(reason.key)
+        self.reason = reason
+
 
 class PpcDriver:
     """Reads one PPC gateway; see `driver.Driver`.
@@ -92,16 +97,22 @@ class PpcDriver:
         """Log in, read the newest value of every register, log out.
 
         Four requests for one meter and one more for each further; five where the
-        welcome page is needed. An expired session is opened once more.
+        welcome page is needed. An expired session is opened once more, where the
+        gateway bears another one.
         """
         async with self._transport.queue:
             try:
                 return await self._read_latest(account)
             except SessionExpired:
+                if not self._transport.bears(1):
+                    raise
                 return await self._read_latest(account)
 
     async def _read_latest(self, account: Account) -> Snapshot:
         way = self._memory.get("login_by_post", False)
+        if way is None and not self._transport.bears(2):
+            # Not now: the trial may need a second session.
+            way = False
         if way is False:
             return await self._one_session(account, by_post=False)
         try:
@@ -112,6 +123,10 @@ class PpcDriver:
                 # Tried once, whatever comes next: no password is refused twice
                 # in every poll, no session left behind by an answer that got lost.
                 self._memory["login_by_post"] = False
+            elif not self._transport.bears(1):
+                # The next reading takes the other way.
+                del self._memory["login_by_post"]
+                raise odd.reason from None
         # A way that worked before is given up only if the welcome page works now;
         # somebody else's session, say, is no fault of it.
         return await self._one_session(account, by_post=False, odd=True)
@@ -174,11 +189,11 @@ class PpcDriver:
                 del self._memory["login_by_post"]
             if proven:
                 raise
-            raise _OddFirstAnswer(err.key) from err
+            raise _OddFirstAnswer(err) from err
         except SmgwConnectionError, PortalLocked:
             raise
         except SmgwError as err:
-            raise _OddFirstAnswer(err.key) from err
+            raise _OddFirstAnswer(err) from err
         return listing
 
     async def _read_meters(

@@ -9,8 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 import aiohttp
@@ -61,6 +63,19 @@ class Timeouts:
 TIMEOUTS = Timeouts()
 
 
+class SessionLog(Protocol):
+    """Counts the sessions of a gateway."""
+
+    def opened(self) -> datetime:
+        """Count a session that begins now; return its time."""
+
+    def withdraw(self, session: datetime) -> None:
+        """Forget a session that never came about: nothing was sent."""
+
+    def bears(self, more: int) -> bool:
+        """Say whether the gateway bears so many sessions more right now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One HTTP answer, read to its end."""
@@ -73,11 +88,17 @@ class Answer:
 class RequestCounter:
     """Counts what goes over the wire, challenges included (an aiohttp middleware)."""
 
-    def __init__(self, *, by_certificate: bool = False) -> None:
-        """Start at zero; `by_certificate`: the connection itself is the login."""
+    def __init__(
+        self, sessions: SessionLog | None = None, *, by_certificate: bool = False
+    ) -> None:
+        """Start at zero; tell `sessions` of a session that begins.
+
+        `by_certificate`: the connection itself is the login.
+        """
         self.sent = 0
         self._by_certificate = by_certificate
         self._accepted = False
+        self._sessions = sessions
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -91,10 +112,18 @@ class RequestCounter:
         login = not self._accepted and (
             self._by_certificate or hdrs.AUTHORIZATION in request.headers
         )
+        sessions = None if self.sent else self._sessions
+        session = sessions.opened() if sessions else None
         try:
             response = await handler(request)
-        except aiohttp.ClientConnectorError:
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ServerFingerprintMismatch,
+        ):
             # Nothing was sent.
+            if sessions and session:
+                sessions.withdraw(session)
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as err:
             self.sent += 1
@@ -236,17 +265,24 @@ class Transport:
         timeouts: Timeouts | None = None,
         *,
         evidence: Evidence | None = None,
+        sessions: SessionLog | None = None,
     ) -> None:
         """Take the address, the gateway's id and its certificate (DER).
 
-        `evidence` takes the pages that cannot be read.
+        `evidence` takes the pages that cannot be read; `sessions` is told of every
+        connection that logs in.
         """
         self._evidence = evidence
         self.address = address
         self.gateway_id = gateway_id
         self.timeouts = timeouts or TIMEOUTS
         self.queue = queue_for(gateway_id)
+        self._sessions = sessions
         self.tls = PinnedTls(pin)
+
+    def bears(self, more: int) -> bool:
+        """Say whether the gateway bears so many sessions more right now."""
+        return self._sessions is None or self._sessions.bears(more)
 
     @asynccontextmanager
     async def connect(
@@ -264,7 +300,10 @@ class Transport:
         login = (
             Digest.of(account, instead) if isinstance(account, Credentials) else account
         )
-        counter = RequestCounter(by_certificate=isinstance(login, ClientCertificate))
+        counter = RequestCounter(
+            self._sessions if account else None,
+            by_certificate=isinstance(login, ClientCertificate),
+        )
         middlewares: list[aiohttp.ClientMiddlewareType] = [counter]
         if isinstance(login, Digest):
             middlewares.insert(0, login)
