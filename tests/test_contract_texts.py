@@ -202,6 +202,17 @@ def test_doctor(english: dict[str, Any]) -> None:
         assert placeholders(letter) <= placeholders(cause), key
 
 
+def test_system_health(english: dict[str, Any], sources: list[code.Module]) -> None:
+    """Each fact of system health has a name, and no name is left over."""
+    (module,) = (one for one in sources if one.path.name == "system_health.py")
+    (info,) = (
+        node
+        for node in module.tree.body
+        if getattr(node, "name", None) == "system_health_info"
+    )
+    assert english["system_health"]["info"].keys() == code.literal_keys(info)
+
+
 def test_issues(english: dict[str, Any], sources: list[code.Module]) -> None:
     """Each repair issue has text and gets its variables."""
     shown = code.issues(sources)
