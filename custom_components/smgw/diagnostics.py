@@ -68,6 +68,7 @@ def _coordinator(coordinator: SmgwCoordinator) -> dict[str, Any]:
 
 def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
     gateway = snapshot.gateway
+    offset = gateway.clock_offset
     names = {
         meter_id: f"meter {number}"
         for number, meter_id in enumerate(sorted(snapshot.meters), 1)
@@ -77,6 +78,9 @@ def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
         "firmware": gateway.firmware,
         "clock": gateway.clock and gateway.clock.isoformat(),
         "last_sync": gateway.last_sync and gateway.last_sync.isoformat(),
+        "clock_offset": None if offset is None else offset.total_seconds(),
+        "state": gateway.state,
+        "contracts_ended": snapshot.contracts_ended,
         "requests": snapshot.requests,
         "meters": {
             names[meter_id]: _meter(meter)
@@ -93,6 +97,7 @@ def _meter(meter: Meter) -> dict[str, Any]:
     return {
         "medium": meter.medium,
         "maker": meter.maker,
+        "quality": None if meter.quality is None else meter.quality.name,
         "capture_interval": meter.capture_interval
         and meter.capture_interval.total_seconds(),
         "registers": {

@@ -20,6 +20,7 @@ from .han.errors import (
     SmgwLoginError,
 )
 from .han.model import Credentials, Gateway, Meter, Snapshot
+from .han.status import worst
 from .models import SmgwConfigEntry
 from .notes import LoginNotes, RegisterKey
 from .schedule import is_due
@@ -252,4 +253,5 @@ def _merge(one: Meter, other: Meter) -> Meter:
         known = readings.get(obis)
         if known is None or reading.capture_time >= known.capture_time:
             readings[obis] = reading
-    return replace(other, readings=readings)
+    quality = worst((one.quality, other.quality))
+    return replace(other, readings=readings, quality=quality)

@@ -1,23 +1,26 @@
 """Sensors: one per register, and what gateway and meter say of themselves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
+    SensorStateClass,
 )
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, UnitOfTime
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import SmgwCoordinator
 from .entity import GatewayEntity, MeterEntity
 from .han.model import Gateway, Meter, Register
+from .han.status import GatewayState, Quality
 from .models import SmgwConfigEntry
 from .registers import describe
 
@@ -26,9 +29,18 @@ PARALLEL_UPDATES = 0
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySensorDescription(SensorEntityDescription):
-    """A fact of the gateway."""
+    """A fact of the gateway; it is there once the gateway tells it, if not always."""
 
-    value_fn: Callable[[Gateway], str | datetime | None]
+    value_fn: Callable[[Gateway], str | int | datetime | None]
+    always: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeterSensorDescription(SensorEntityDescription):
+    """A fact of a meter; it is there once the gateway tells it, if not always."""
+
+    value_fn: Callable[[Meter], str | datetime | None]
+    always: bool = True
 
 
 GATEWAY_SENSORS = (
@@ -46,19 +58,60 @@ GATEWAY_SENSORS = (
         value_fn=lambda gateway: gateway.clock,
     ),
     GatewaySensorDescription(
+        key="clock_offset",
+        translation_key="clock_offset",
+        device_class=SensorDeviceClass.DURATION,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        # Where it matters there is a repair issue.
+        entity_registry_enabled_default=False,
+        value_fn=lambda gateway: (
+            None
+            if gateway.clock_offset is None
+            else round(gateway.clock_offset.total_seconds())
+        ),
+    ),
+    GatewaySensorDescription(
         key="last_sync",
         translation_key="last_sync",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda gateway: gateway.last_sync,
     ),
+    GatewaySensorDescription(
+        key="state",
+        translation_key="gateway_state",
+        device_class=SensorDeviceClass.ENUM,
+        options=list(GatewayState),
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda gateway: gateway.state,
+        always=False,
+    ),
 )
-LAST_READING = SensorEntityDescription(
-    key="last_reading",
-    translation_key="last_reading",
-    device_class=SensorDeviceClass.TIMESTAMP,
-    entity_category=EntityCategory.DIAGNOSTIC,
+METER_SENSORS = (
+    MeterSensorDescription(
+        key="last_reading",
+        translation_key="last_reading",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda meter: meter.last_capture,
+    ),
+    MeterSensorDescription(
+        key="reading_status",
+        translation_key="reading_status",
+        device_class=SensorDeviceClass.ENUM,
+        options=[quality.name.lower() for quality in Quality],
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda meter: (
+            None if meter.quality is None else meter.quality.name.lower()
+        ),
+        always=False,
+    ),
 )
+
+type _Key = tuple[str | None, str]
+"""Meter id, none for the gateway, and key of the description."""
 
 
 async def async_setup_entry(
@@ -68,33 +121,51 @@ async def async_setup_entry(
 ) -> None:
     """Add the gateway's sensors, and each meter's and register's once it is seen."""
     coordinator = entry.runtime_data.coordinator
-    async_add_entities(
-        GatewaySensor(coordinator, description) for description in GATEWAY_SENSORS
-    )
-    known: set[tuple[str, str | None]] = set()
+    known: set[_Key] = set()
 
     @callback
     def add_new() -> None:
-        new: list[SensorEntity] = []
-        meters = coordinator.data.meters
-        # What has gone with a login would come back as new.
-        delivered = coordinator.logins.registers
-        present = {meter_id for meter_id, _ in delivered} | meters.keys()
-        known.intersection_update(
-            delivered | {(meter_id, None) for meter_id in present}
-        )
-        for meter in meters.values():
-            if (meter.meter_id, None) not in known:
-                known.add((meter.meter_id, None))
-                new.append(LastReadingSensor(coordinator, meter, LAST_READING))
-            for obis, reading in meter.readings.items():
-                if (meter.meter_id, obis) not in known:
-                    known.add((meter.meter_id, obis))
-                    new.append(RegisterSensor(coordinator, meter, reading.register))
-        async_add_entities(new)
+        # What has gone with a login, or was deleted, would come back as new.
+        known.intersection_update(_lasting(coordinator))
+        new = {key: sensor for key, sensor in _sensors(coordinator) if key not in known}
+        known.update(new)
+        async_add_entities(sensor() for sensor in new.values())
 
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
+
+
+def _lasting(coordinator: SmgwCoordinator) -> set[_Key]:
+    """Return the keys of what was there and has not been forgotten."""
+    registers = coordinator.logins.registers
+    meters = {meter_id for meter_id, _ in registers} | coordinator.data.meters.keys()
+    return (
+        registers
+        | {(None, description.key) for description in GATEWAY_SENSORS}
+        | {
+            (meter, description.key)
+            for meter in meters
+            for description in METER_SENSORS
+        }
+    )
+
+
+def _sensors(
+    coordinator: SmgwCoordinator,
+) -> Iterator[tuple[_Key, Callable[[], SensorEntity]]]:
+    """Return what the last session has shown: key, and how to make the sensor."""
+    data = coordinator.data
+    for fact in GATEWAY_SENSORS:
+        if fact.always or fact.value_fn(data.gateway) is not None:
+            yield (None, fact.key), partial(GatewaySensor, coordinator, fact)
+    for meter in data.meters.values():
+        for told in METER_SENSORS:
+            if told.always or told.value_fn(meter) is not None:
+                key = (meter.meter_id, told.key)
+                yield key, partial(MeterSensor, coordinator, meter, told)
+        for obis, reading in meter.readings.items():
+            key = (meter.meter_id, obis)
+            yield key, partial(RegisterSensor, coordinator, meter, reading.register)
 
 
 class GatewaySensor(GatewayEntity, SensorEntity):
@@ -104,19 +175,21 @@ class GatewaySensor(GatewayEntity, SensorEntity):
 
     @property
     @override
-    def native_value(self) -> str | datetime | None:
+    def native_value(self) -> str | int | datetime | None:
         """Return what the last session saw."""
         return self.entity_description.value_fn(self.coordinator.data.gateway)
 
 
-class LastReadingSensor(MeterEntity, SensorEntity):
-    """When the meter's newest reading was taken."""
+class MeterSensor(MeterEntity, SensorEntity):
+    """A fact of a meter."""
+
+    entity_description: MeterSensorDescription
 
     @property
     @override
-    def native_value(self) -> datetime | None:
-        """Return the newest capture time of all registers."""
-        return self._meter.last_capture if self._meter else None
+    def native_value(self) -> str | datetime | None:
+        """Return what the last session saw."""
+        return self.entity_description.value_fn(self._meter) if self._meter else None
 
 
 class RegisterSensor(MeterEntity, SensorEntity):

@@ -21,7 +21,7 @@ from custom_components.smgw.han import transport
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
@@ -167,6 +167,11 @@ def timeline(
 ) -> Timeline:
     """Both clocks."""
     return Timeline(hass, freezer, clock)
+
+
+def enable(hass: HomeAssistant, unique_id: str) -> None:
+    """Enable a sensor that waits disabled, before it is made."""
+    er.async_get(hass).async_get_or_create("sensor", DOMAIN, unique_id)
 
 
 async def restart(

@@ -16,7 +16,7 @@ from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.scenario import grid_state, one_meter
 
-from .conftest import START, Timeline, make_entry, set_up
+from .conftest import START, Timeline, enable, make_entry, set_up
 from .test_coordinator import SETTLED, STAIRWELL
 
 NEXT_SLOT = START.replace(minute=30) + SETTLED
@@ -25,12 +25,14 @@ HOUSE = "sensor.electricity_meter_1emh0012345678"
 
 async def test_house(
     hass: HomeAssistant,
-    loaded: MockConfigEntry,
+    entry: MockConfigEntry,
     entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
 ) -> None:
     """Every sensor of the default house: name, class, unit, state."""
-    await snapshot_platform(hass, entity_registry, snapshot, loaded.entry_id)
+    enable(hass, f"{entry.unique_id}_clock_offset")
+    await set_up(hass, entry)
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
 async def test_grid_state_registers(

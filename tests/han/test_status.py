@@ -2,7 +2,13 @@
 
 import pytest
 
-from custom_components.smgw.han.status import Quality, quality
+from custom_components.smgw.han.status import (
+    GatewayState,
+    Quality,
+    gateway_state,
+    quality,
+    worst,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +68,34 @@ def test_the_worst_counts() -> None:
 def test_usable() -> None:
     """Only good values, and those with a warning, become readings."""
     assert [q for q in Quality if q.usable] == [Quality.GOOD, Quality.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("a0000000", GatewayState.OK),
+        ("e0000000", GatewayState.OK),
+        ("a0080000", GatewayState.WARNING),
+        ("a0040000", GatewayState.TEMPORARY_ERROR),
+        ("e0020000", GatewayState.TEMPORARY_ERROR),
+        ("a0400000", GatewayState.CLOCK_INVALID),
+        # several at once: the worst
+        ("a0ca0000", GatewayState.FATAL_ERROR),
+        ("a04a0000", GatewayState.CLOCK_INVALID),
+        # a meter's half says nothing of the gateway
+        ("a000000020004000", GatewayState.OK),
+        ("", None),
+        ("00000000", None),
+        ("on fire!", None),
+    ],
+)
+def test_gateway_state(word: str, expected: GatewayState | None) -> None:
+    """What a gateway's own word says."""
+    assert gateway_state(word) is expected
+
+
+def test_worst() -> None:
+    """Of several, with those that nothing is known of."""
+    assert worst([Quality.GOOD, None, Quality.FATAL, Quality.WARNING]) is Quality.FATAL
+    assert worst([None]) is None
+    assert worst([]) is None

@@ -34,6 +34,7 @@ from .jsonsession import (
     with_login,
 )
 from .model import Account, Gateway, Meter, Skipped, Snapshot
+from .status import worst
 from .transport import Transport
 from .trust import Trust
 
@@ -114,7 +115,10 @@ class EmhDriver:
             chosen = trust.choose(meter_id, found, self._now(), bad)
             session.keep_if_odd(bad)
             skipped += bad
-            meters.append(Meter.of(f"{meter_id.lower()}.sm", meter_id, chosen))
+            state = worst((*(r.quality for r in found), *(s.quality for s in bad)))
+            meters.append(
+                Meter.of(f"{meter_id.lower()}.sm", meter_id, chosen, quality=state)
+            )
         trust.keep_only({meter.meter_id for meter in meters})
         return Snapshot.of(gateway, meters, skipped, session.requests)
 

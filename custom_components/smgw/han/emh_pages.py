@@ -31,7 +31,13 @@ def readings(answer: object, meter_id: str) -> tuple[list[Reading], list[Skipped
             found.append(_reading(container, item, meter_id))
         except Unusable as err:
             name = jsonpage.text(item, "logical_name")[:12]
-            skipped.append(Skipped(where=f"{meter_id} {name}", reason=str(err)))
+            skipped.append(
+                Skipped(
+                    where=f"{meter_id} {name}",
+                    reason=str(err),
+                    quality=err.quality,
+                )
+            )
     return found, skipped
 
 
@@ -44,7 +50,7 @@ def _reading(container: jsonpage.Record, item: object, meter_id: str) -> Reading
         raise Unusable("other_meter")
     state = quality(jsonpage.text(container, "status"))
     if state is not None and not state.usable:
-        raise Unusable("invalid")
+        raise Unusable("invalid", state)
     target_time = jsonpage.moment(jsonpage.text(container, "timestamp"))
     capture_time = jsonpage.moment(jsonpage.text(container, "capture_time"))
     if (taken := capture_time or target_time) is None:
@@ -61,4 +67,5 @@ def _reading(container: jsonpage.Record, item: object, meter_id: str) -> Reading
         capture_time=taken,
         target_time=target_time,
         signature=signature if signature not in ("", "-") else None,
+        quality=state,
     )

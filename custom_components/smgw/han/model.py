@@ -15,6 +15,7 @@ from types import MappingProxyType
 from . import ids
 from .ids import Medium
 from .obis import Obis
+from .status import GatewayState, Quality
 from .units import Unit
 
 
@@ -88,6 +89,8 @@ class Gateway:
     """When that clock was last set from the operator's time server."""
     clock_offset: timedelta | None = None
     """By how much, at least, it is ahead of ours, in whole seconds; None if unknown."""
+    state: GatewayState | None = None
+    """None if it does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +116,8 @@ class Reading:
     """The slot the value belongs to, where the gateway tells it."""
     signature: str | None = None
     """The gateway's signature over the value, hex, as delivered; not checked."""
+    quality: Quality | None = None
+    """What its status says of it; None if it has none that is understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +134,8 @@ class Meter:
     capture_interval: timedelta | None
     readings: Mapping[str, Reading]
     """By OBIS code as text."""
+    quality: Quality | None = None
+    """The worst that its newest values are marked with, those not used included."""
 
     @classmethod
     def of(
@@ -139,6 +146,7 @@ class Meter:
         *,
         address: str | None = None,
         capture_interval: timedelta | None = None,
+        quality: Quality | None = None,
     ) -> Meter:
         """Return a meter with what its number tells: medium and maker."""
         return cls(
@@ -149,6 +157,7 @@ class Meter:
             address=address,
             capture_interval=capture_interval,
             readings=readings,
+            quality=quality,
         )
 
     @property
@@ -165,6 +174,10 @@ class Skipped:
     """Meter id and, for a row, what it says it is."""
     reason: str
     """A fixed word, e.g. `invalid`, `ambiguous_time`, `unknown_unit`."""
+    meter_id: str | None = None
+    """Whose row it is, if `where` does not tell."""
+    quality: Quality | None = None
+    """What the row's status says of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,12 @@ from .localtime import CLOCK_SLACK, UndecidableTime, candidates, decide, nearest
 from .model import Meter, Reading, Register, Skipped
 from .obis import Obis
 from .ppc_pages import MeterProfile, ValueRow
+from .status import Quality, worst
 from .trust import Trust, Unusable
 from .units import parse_unit
+
+# The page tells valid from invalid, no more; what is not present has no quality.
+_QUALITIES = {"valid": Quality.GOOD, "invalid": Quality.UNUSABLE}
 
 
 class Readings:
@@ -45,13 +49,20 @@ class Readings:
                 found.append(_reading(meter_id, row, now, known, changed))
             except Unusable as err:
                 where = f"{meter_id} {Obis.parse(row.obis) or ''}".strip()
-                skipped.append(Skipped(where=where, reason=str(err)))
+                skipped.append(
+                    Skipped(
+                        where=where,
+                        reason=str(err),
+                        quality=err.quality,
+                    )
+                )
         return Meter.of(
             logical_name,
             meter_id,
             self._trust.choose(meter_id, found, now, skipped),
             address=profile.address,
             capture_interval=profile.capture_interval,
+            quality=worst(_QUALITIES.get(row.validity) for row in profile.rows),
         )
 
 
@@ -82,7 +93,10 @@ def _reading(
 ) -> Reading:
     """Return the reading of a row. Raises `Unusable` with the reason."""
     if row.validity != "valid":
-        raise Unusable(row.validity if row.validity != "unknown" else "no_validity")
+        raise Unusable(
+            row.validity if row.validity != "unknown" else "no_validity",
+            _QUALITIES.get(row.validity),
+        )
     if (obis := Obis.parse(row.obis)) is None:
         raise Unusable("unknown_obis")
     if row.value is None:
@@ -104,6 +118,7 @@ def _reading(
         value=row.value,
         capture_time=capture_time,
         signature=row.signature,
+        quality=_QUALITIES["valid"],
     )
 
 

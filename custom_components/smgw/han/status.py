@@ -5,7 +5,8 @@ meter, each sent with its least significant bit first. Bits and the mapping to t
 PTB classes follow the official transparency software.
 """
 
-from enum import IntEnum
+from collections.abc import Iterable
+from enum import IntEnum, StrEnum
 import re
 
 _WORD = re.compile(r"[0-9a-fA-F]{8}")
@@ -27,6 +28,16 @@ class Quality(IntEnum):
         return self < Quality.SUBSTITUTE
 
 
+class GatewayState(StrEnum):
+    """How a gateway says it is, the worst first where several hold."""
+
+    FATAL_ERROR = "fatal_error"
+    CLOCK_INVALID = "clock_invalid"
+    TEMPORARY_ERROR = "temporary_error"
+    WARNING = "warning"
+    OK = "ok"
+
+
 # Gateway word, after the bits are put in order.
 _IDENTIFIED = 0x5
 _GATEWAY_FATAL = 0x100
@@ -41,13 +52,35 @@ _MANIPULATED = 0x400
 _METER_FATAL = 0x20000
 
 
+_STATES = {
+    _GATEWAY_FATAL: GatewayState.FATAL_ERROR,
+    _CLOCK_INVALID: GatewayState.CLOCK_INVALID,
+    _SIGNED_INVALID | _VALUE_INVALID: GatewayState.TEMPORARY_ERROR,
+    _WARNING: GatewayState.WARNING,
+}
+
+
+def gateway_state(word: str) -> GatewayState | None:
+    """Return what a gateway's own status word says; None if it is no such word."""
+    bits, _ = _halves(word)
+    if bits is None:
+        return None
+    return next(
+        (state for mask, state in _STATES.items() if bits & mask), GatewayState.OK
+    )
+
+
+def worst(found: Iterable[Quality | None]) -> Quality | None:
+    """Return the worst of several qualities; None if none is known."""
+    return max((one for one in found if one is not None), default=None)
+
+
 def quality(*words: str) -> Quality | None:
     """Return the worst quality that status words say; None if none is such a word.
 
     A half without its identification bits is the maker's own and says nothing here.
     """
-    said = [found for word in words if (found := _quality(word)) is not None]
-    return max(said, default=None)
+    return worst(_quality(word) for word in words)
 
 
 def _quality(word: str) -> Quality | None:

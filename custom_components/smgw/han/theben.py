@@ -37,6 +37,7 @@ from .jsonsession import (
     with_login,
 )
 from .model import Account, Gateway, Meter, Reading, Skipped, Snapshot
+from .status import Quality, worst
 from .theben_history import ThebenHistory
 from .theben_pages import RegisterKey, UsagePoint
 from .transport import Transport
@@ -107,6 +108,11 @@ class _Harvest:
             known = self.newest.get(key)
             if known is None or best.capture_time > known.capture_time:
                 self.newest[key], self.readings[key] = best, readings
+
+    def quality(self, meter_id: str, found: list[Reading]) -> Quality | None:
+        """Return the worst quality of a meter's rows, those not used included."""
+        skipped = (s.quality for s in self.skipped if s.meter_id == meter_id)
+        return worst((*(reading.quality for reading in found), *skipped))
 
 
 class ThebenDriver:
@@ -332,6 +338,7 @@ class ThebenDriver:
             clock=clock,
             last_sync=None,
             clock_offset=exchange.offset(clock),
+            state=pages.state_of(info),
         )
 
     def _meters(self, account: _Account, harvest: _Harvest) -> list[Meter]:
@@ -349,6 +356,7 @@ class ThebenDriver:
                 f"{meter_id.lower()}.sm",
                 meter_id,
                 account.trust.choose(meter_id, found, self._now(), harvest.skipped),
+                quality=harvest.quality(meter_id, found),
             )
             for meter_id, found in by_meter.items()
         ]

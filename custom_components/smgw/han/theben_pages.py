@@ -12,7 +12,7 @@ from .dlms import scaled
 from .localtime import BERLIN
 from .model import Reading, Register, Skipped
 from .obis import Obis
-from .status import quality
+from .status import GatewayState, gateway_state, quality
 from .trust import Unusable
 
 ORIGIN = "origin"
@@ -110,8 +110,21 @@ def readings(answer: object, point: UsagePoint) -> tuple[list[Reading], list[Ski
                 found.append(_reading(channel, item, point))
             except Unusable as err:
                 where = f"{point.id[:40]} {jsonpage.text(channel, 'obis')[:12]}"
-                skipped.append(Skipped(where=where, reason=str(err)))
+                skipped.append(
+                    Skipped(
+                        where=where,
+                        reason=str(err),
+                        meter_id=owner_of(channel, item, point),
+                        quality=err.quality,
+                    )
+                )
     return found, skipped
+
+
+def state_of(answer: object) -> GatewayState | None:
+    """Return how the gateway is, of `smgw-info`."""
+    told = jsonpage.part(answer, "smgw-info")
+    return gateway_state(jsonpage.text(told, "smgw-state"))
 
 
 def clock(answer: object, now: datetime, newest: datetime | None) -> datetime | None:
@@ -152,7 +165,7 @@ def _reading(channel: object, item: object, point: UsagePoint) -> Reading:
     halves = (jsonpage.text(item, f"{half}-status") for half in ("smgw", "meter"))
     state = quality(jsonpage.text(item, "cosem-status"), "".join(halves))
     if state is not None and not state.usable:
-        raise Unusable("invalid")
+        raise Unusable("invalid", state)
     capture_time = jsonpage.moment(jsonpage.text(item, "capture-time"))
     if capture_time is None:
         raise Unusable("no_time")
@@ -168,6 +181,7 @@ def _reading(channel: object, item: object, point: UsagePoint) -> Reading:
         capture_time=capture_time,
         target_time=jsonpage.moment(jsonpage.text(item, "target-time")),
         signature=jsonpage.text(item, "signature") or None,
+        quality=state,
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from .model import Reading, Register, Skipped
+from .status import Quality
 from .units import Unit
 
 # Certified gateways exist since 2018; they keep readings for at most 24 months.
@@ -24,6 +25,11 @@ _BELIEVED_AFTER = 4
 
 class Unusable(Exception):
     """Something that cannot become a reading; its text is the reason, a fixed word."""
+
+    def __init__(self, reason: str, quality: Quality | None = None) -> None:
+        """Take the reason, and what the row's status says if that is the reason."""
+        super().__init__(reason)
+        self.quality = quality
 
 
 class Trust:
