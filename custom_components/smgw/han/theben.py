@@ -173,6 +173,8 @@ class ThebenDriver:
         now = self._now()
         fresh = account.due is None or now >= account.due
         if fresh:
+            # Those that had nothing to say get another chance with the contracts.
+            account.barren.clear()
             await self._find_points(session, account)
         try:
             harvest = await self._harvest(session, account, trusting=fresh)
@@ -180,6 +182,9 @@ class ThebenDriver:
             await self._find_points(session, account)
             harvest = await self._harvest(session, account, trusting=True)
         meters = self._meters(account, harvest)
+        if account.asked and any(s.reason == "unknown_unit" for s in harvest.skipped):
+            # A unit is told with the contracts; a wrong one may be mended.
+            account.due = account.asked + _CONTRACTS_REST
         gateway = self._gateway(info, exchange, account, harvest)
         return Snapshot.of(gateway, meters, harvest.skipped, session.requests)
 

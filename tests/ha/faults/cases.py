@@ -5,16 +5,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-# What a register's sensor shows. TRUE is what the meter held at the newest slot, LAST
-# what was shown before the fault, NOTHING that there is no such sensor; a time is
-# what the meter held so long before the newest slot.
-TRUE, LAST, UNKNOWN, UNAVAILABLE, NOTHING = (
-    "true",
-    "last",
-    "unknown",
-    "unavailable",
-    "nothing",
-)
+# What a register's sensor shows. A time is TRUE of so long ago.
+TRUE = "true"  # what the meter held at the newest slot; if it is read live, holds now
+SLOT = "slot"  # what it held at the newest slot, although it is usually read live
+NOW = "now"  # what it holds now, although it is usually read by slots
+LAST = "last"  # what was shown before
+UNKNOWN = "unknown"
+UNAVAILABLE = "unavailable"
+NOTHING = "nothing"  # there is no such sensor
 type Word = str | timedelta
 type Shown = Word | Mapping[str, Word]
 # In a mapping of registers: all that are not named.
@@ -57,6 +55,8 @@ class Case:
     """Whether the operator changes the password with it; in the set-up, whether the
     owner mistypes it."""
 
+    since: str = ADDRESS
+    """The step of the set-up that is the first one with the fault."""
     stops: tuple[str, str] | None = None
     """Step and error of the set-up; None if the gateway can be added."""
     at_first: Shown = TRUE
@@ -70,8 +70,10 @@ class Case:
     """What is shown after the first reading with the fault, if it does not fail."""
     later: Shown | None = None
     """The same after the second one, if it is not the same."""
+    lasting: bool = False
+    """Whether what is shown stays after the fault."""
     afterwards: Shown = TRUE
-    """What is shown once the fault is over."""
+    """What is shown after the fault, if it does not stay."""
     healing: timedelta = timedelta(0)
     """How long after the fault's end a good reading may still show less."""
 
@@ -86,6 +88,8 @@ class Case:
     """Whether the owner is asked for the login, and nothing is sent without."""
     wrong_logins: int = 0
     """How often the gateway sees a wrong password in all."""
+    sessions: int = 2
+    """How often a reading logs in at most: one that expires may be opened again."""
     silent: bool = False
     """Whether not a single request reaches the gateway."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simulator import ppc
+from simulator import emh, ppc, theben
 
 from .cases import (
     HOUSE_EXPORT,
@@ -14,7 +14,9 @@ from .cases import (
     STAIRS_IMPORT,
     Case,
 )
+from .emh_cases import CASES as EMH
 from .ppc_cases import CASES as PPC
+from .theben_cases import CASES as THEBEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +30,28 @@ class Maker:
         {STAIRS_IMPORT, HOUSE_IMPORT, HOUSE_EXPORT, HOUSE_HIGH, HOUSE_LOW}
     )
     live: frozenset[str] = frozenset()
+    locking: str = "wrong_password"
+    """What the owner is told when the gateway locks itself."""
     locked: str = "portal_locked"
-    """What the owner is told while the gateway has locked itself."""
+    """What the owner is told while it is locked."""
 
 
 MAKERS = {
     "ppc": Maker(gateway=ppc.PpcGateway, scenario=ppc.SCENARIOS["two"], cases=PPC),
+    "theben": Maker(
+        gateway=theben.ThebenGateway,
+        scenario=theben.SCENARIOS["two"],
+        cases=THEBEN,
+        registers=frozenset({STAIRS_IMPORT, HOUSE_IMPORT, HOUSE_EXPORT}),
+        live=frozenset({HOUSE_IMPORT}),
+        locking="login_dropped",
+        locked="tls_failed",
+    ),
+    "emh": Maker(
+        gateway=emh.EmhGateway,
+        scenario=emh.SCENARIOS["two"],
+        cases=EMH,
+        locking="login_dropped",
+        locked="tls_failed",
+    ),
 }

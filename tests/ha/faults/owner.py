@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 import logging
 from typing import Any
 
@@ -20,7 +20,19 @@ from homeassistant.util import dt as dt_util
 from tests.ha.conftest import Timeline, make_entry, set_up
 from tests.ha.test_coordinator import SETTLED
 
-from .cases import ELSE, LAST, NOTHING, TRUE, UNAVAILABLE, UNKNOWN, Case, Shown, Word
+from .cases import (
+    ELSE,
+    LAST,
+    NOTHING,
+    NOW,
+    SLOT,
+    TRUE,
+    UNAVAILABLE,
+    UNKNOWN,
+    Case,
+    Shown,
+    Word,
+)
 
 type Flow = dict[str, Any]
 
@@ -193,7 +205,7 @@ class Owner:
         """Return what is shown of each register."""
         sensors = self.sensors
         return {
-            name: sensors.get(name, NOTHING)
+            name: _plain(sensors.get(name, NOTHING))
             for name in self.registers | {name for name in sensors if ":" in name}
         }
 
@@ -206,30 +218,31 @@ class Owner:
         }
 
     def expected_times(
-        self, case: Case, shown: Shown
+        self, shown: Shown, captured: timedelta
     ) -> dict[str, tuple[datetime, datetime]]:
         """Return between which times each time shown has to be, as far as it is known."""
-        now = self.gateway.clock.now()
         clock = getattr(self.gateway, "now", self.gateway.clock.now)()
         times = {"clock": (clock, clock)}
-        for meter in {name.split()[0] for name in self.registers}:
-            words = {
-                self._word(shown, name)
-                for name in self.registers
-                if name.startswith(meter)
-            }
-            live = any(
-                name.startswith(meter) and self._word(shown, name) == TRUE
-                for name in self.live
-            )
-            behind = next((w for w in words if isinstance(w, timedelta)), QUARTER * 0)
-            if live:
-                times[f"{meter} last_reading"] = (now - timedelta(minutes=1), now)
-            elif words - {UNKNOWN, UNAVAILABLE, NOTHING, LAST}:
-                taken = self.slot - behind + case.captured
-                # gateways stamp their values some seconds after the slot
-                times[f"{meter} last_reading"] = (taken, taken + timedelta(seconds=6))
+        for name in sorted(self.registers):
+            word = self._word(shown, name)
+            if word in (UNKNOWN, UNAVAILABLE, NOTHING, LAST):
+                continue
+            moment = self._moment(name, word) + captured
+            # gateways stamp their values some seconds after the slot
+            span = moment, moment + timedelta(seconds=6)
+            key = f"{name.split()[0]} last_reading"
+            times[key] = max(times.get(key, span), span)
         return times
+
+    def _moment(self, name: str, word: Word) -> datetime:
+        """Return the time at which a meter held what is shown."""
+        ago = word if isinstance(word, timedelta) else timedelta(0)
+        now: datetime = self.gateway.clock.now() - ago
+        if word == NOW:
+            return now
+        if word != SLOT and name in self.live:
+            return now.replace(second=0)
+        return self.slot - ago
 
     @staticmethod
     def _word(shown: Shown, name: str) -> Word:
@@ -243,15 +256,12 @@ class Owner:
         if word in (UNKNOWN, UNAVAILABLE, NOTHING):
             return str(word)
         meter, obis = name.lower().split()
-        moment = self.slot
-        if isinstance(word, timedelta):
-            moment -= word
-        elif name in self.live:
-            moment = self.gateway.clock.now()
-        value: Decimal = self.gateway.true_register(meter, obis, moment)
-        if int(obis.split(".")[-2]) == 7:
+        value: Decimal = self.gateway.true_register(
+            meter, obis, self._moment(name, word)
+        )
+        if obis.split(".")[1] == "7":
             value = value.quantize(Decimal("0.1"), ROUND_HALF_UP)
-        return str(value)
+        return _plain(str(value))
 
     @property
     def issues(self) -> set[str]:
@@ -278,3 +288,11 @@ class Owner:
             if record.name == "custom_components.smgw"
             and record.levelno > logging.DEBUG
         ]
+
+
+def _plain(state: str) -> str:
+    """Return a number without zeros at its end, anything else as it is."""
+    try:
+        return format(Decimal(state).normalize(), "f")
+    except InvalidOperation:
+        return state

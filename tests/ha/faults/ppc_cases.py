@@ -3,10 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from .cases import ADDRESS, CERTIFICATE, TRUE, UNKNOWN, fails, fine, shows
+from .cases import ADDRESS, CERTIFICATE, LAST, LOGIN, TRUE, UNKNOWN, fails, fine, shows
 
 _VALUES = "showMeterProfile"
-_QUARTER = timedelta(minutes=15)
 
 CASES = (
     # No connection, or none that is whole.
@@ -40,6 +39,7 @@ CASES = (
     replace(
         fails("refuse_200", "login_refused"),
         changed_password=True,
+        since=LOGIN,
         refused=True,
         wrong_logins=1,
     ),
@@ -82,10 +82,10 @@ CASES = (
     shows("gaps", UNKNOWN),
     replace(shows("gaps", UNKNOWN), also=("gap_rows_zero",)),
     replace(shows("gaps", UNKNOWN), also=("gap_rows_left_out",)),
-    shows("han_hang", TRUE, later=_QUARTER, at_first=TRUE),
+    shows("han_hang", TRUE, later=LAST, at_first=TRUE),
     shows("han_hang", UNKNOWN, at_first=timedelta(hours=30), age_hours=30),
     shows("contract_expired", UNKNOWN, at_first=timedelta(days=3)),
-    shows("contract_expired", TRUE, later=_QUARTER, at_first=TRUE, days=0),
+    shows("contract_expired", TRUE, later=LAST, at_first=TRUE, days=0),
     # What readings of the newest values do not touch.
     fine("cms_other_prefix"),
     fine("export_error_status"),

@@ -1,7 +1,7 @@
 """Every fault of every maker's gateway, before, in and after Home Assistant's life."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from custom_components import smgw
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.data_entry_flow import FlowResultType
 
-from .cases import TRUE, UNAVAILABLE, Case, Shown
+from .cases import ADDRESS, CERTIFICATE, LOGIN, TRUE, UNAVAILABLE, Case, Shown
 from .makers import MAKERS
 from .owner import Owner
 
@@ -39,13 +39,11 @@ def each(which: Callable[[Case], bool] = lambda case: True) -> pytest.MarkDecora
 @each()
 async def test_added_with_the_fault(owner: Owner, case: Case) -> None:
     """The set-up stops where it must and says why; mended, it goes on and all is true."""
-    if not case.changed_password:
-        owner.switch_on(case)
     flow = await owner.starts_to_add()
     mistyped = "mistyped" if case.changed_password else None
-    for step in ("user", "certificate", "login"):
+    for step in (ADDRESS, CERTIFICATE, LOGIN):
         assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, step)
-        if case.changed_password and step == "login":
+        if step == case.since:
             owner.switch_on(case)
         flow = await owner.fills_in(flow, mistyped)
         if case.stops and case.stops[0] == step:
@@ -59,10 +57,11 @@ async def test_added_with_the_fault(owner: Owner, case: Case) -> None:
     assert flow["type"] is FlowResultType.CREATE_ENTRY
     assert owner.entry is not None
     assert owner.entry.state is ConfigEntryState.LOADED
-    assert_shown(owner, case, TRUE if case.stops else case.at_first, {})
+    shown = TRUE if case.stops else case.at_first
+    assert_shown(owner, shown, {}, case.captured)
     assert owner.gateway.failed_logins == case.wrong_logins
     owner.switch_off()
-    await healed(owner, case, owner.states)
+    await healed(owner, case, shown)
     assert_clean(owner, case)
 
 
@@ -84,13 +83,13 @@ async def test_between_two_readings(owner: Owner, case: Case) -> None:
         if case.error:
             assert set(owner.sensors.values()) == {UNAVAILABLE}
         else:
-            assert_shown(owner, case, shown, before)
+            assert_shown(owner, shown, before, case.captured)
+            before = owner.states
         assert_told(owner, case)
         await owner.asks_again()
         fault = None
     assert owner.gateway.failed_logins == case.wrong_logins
-    # a session that expired, or a page that is no list, may cost another one
-    assert owner.gateway.logins <= logins + 2 * 2
+    assert owner.gateway.logins <= logins + 2 * case.sessions
     if case.silent:
         assert owner.gateway.requests == []
 
@@ -98,14 +97,14 @@ async def test_between_two_readings(owner: Owner, case: Case) -> None:
     if case.refused:
         flow = await owner.answers(*owner.questions)
         assert flow["reason"] == "reauth_successful"
-    await healed(owner, case, before)
+    await healed(owner, case, shown)
     assert [level for level, _ in owner.log] == (
         ["ERROR", "INFO"] if case.error else []
     )
     assert_clean(owner, case)
 
 
-@each(lambda case: case.error is not None and "action" not in case.params)
+@each(lambda case: bool(case.error or case.at_start) and "action" not in case.params)
 async def test_start_with_the_fault(owner: Owner, case: Case) -> None:
     """The card says why; the gateway is not pestered, and found again when it is well."""
     await owner.lives_with_it()
@@ -139,26 +138,29 @@ async def test_start_with_the_fault(owner: Owner, case: Case) -> None:
         if owner.entry.state is not ConfigEntryState.LOADED:
             await owner.timeline.pass_by(minutes=4)
     assert owner.entry.state is ConfigEntryState.LOADED
-    await healed(owner, case, owner.states)
+    await healed(owner, case, TRUE)
     assert_clean(owner, case)
 
 
-async def healed(owner: Owner, case: Case, before: dict[str, str]) -> None:
+async def healed(owner: Owner, case: Case, shown: Shown) -> None:
     """Check that the next good reading shows what is true."""
     end = owner.slot + case.healing
     await owner.until_it_is_read()
     while owner.slot < end:
         await owner.until_it_is_read()
-    assert_shown(owner, case, case.afterwards, before)
+    assert_shown(owner, shown if case.lasting else case.afterwards, {})
 
 
 def assert_shown(
-    owner: Owner, case: Case, shown: Shown, before: dict[str, str]
+    owner: Owner,
+    shown: Shown,
+    before: dict[str, str],
+    captured: timedelta = timedelta(0),
 ) -> None:
     """Check every register, the gateway's clock, and when meters were read."""
     assert owner.states == owner.expected(shown, before)
     sensors = owner.sensors
-    for name, (earliest, latest) in owner.expected_times(case, shown).items():
+    for name, (earliest, latest) in owner.expected_times(shown, captured).items():
         assert earliest <= datetime.fromisoformat(sensors[name]) <= latest, name
 
 

@@ -25,7 +25,7 @@ async def test_mistyped_when_added(owner: Owner, case: Case, maker: Maker) -> No
     for _ in range(2):
         flow = await owner.fills_in(flow)
     flow = await owner.fills_in(flow, "mistyped")
-    assert flow["errors"] == {"base": "wrong_password"}
+    assert flow["errors"] == {"base": maker.locking}
     for _ in range(2):
         flow = await owner.fills_in(flow)
         assert flow["errors"] == {"base": maker.locked}
@@ -36,7 +36,7 @@ async def test_mistyped_when_added(owner: Owner, case: Case, maker: Maker) -> No
     assert owner.gateway.failed_logins == 1
 
 
-@LOCKOUT
+@pytest.mark.parametrize(*LOCKOUT.args[:1], LOCKOUT.args[1][:1])
 async def test_changed_while_loaded(owner: Owner, case: Case, maker: Maker) -> None:
     """After the refusal nothing is sent; an answer during the lock can be repeated."""
     await owner.lives_with_it()

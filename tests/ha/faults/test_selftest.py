@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.simulator.box_client import ThebenClient
 from tests.simulator.client import HanClient
 
 from .cases import LAST, TRUE, UNAVAILABLE, Case
@@ -20,8 +21,16 @@ def in_a_browser(gateway: Any) -> None:
     client.connection.close()
 
 
+def by_a_program(gateway: Any) -> None:
+    """Call the method of a Theben."""
+    client = ThebenClient(gateway)
+    assert client.call("self-test").status == 200
+    client.connection.close()
+
+
 STARTERS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "ppc": ("selftest_outage", in_a_browser),
+    "theben": ("self_test_outage", by_a_program),
 }
 
 

@@ -1,0 +1,60 @@
+"""What an EMH can do to its owner."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from .cases import (
+    ELSE,
+    HOUSE_HIGH,
+    HOUSE_LOW,
+    LAST,
+    LOGIN,
+    NOTHING,
+    NOW,
+    TRUE,
+    UNKNOWN,
+    Case,
+    fails,
+    fine,
+    shows,
+)
+from .json_cases import shared
+
+_POWERS = ("1ESY0060178981 1-0:16.7.0", "1EMH0012345678 1-0:16.7.0")
+_NO_TARIFFS = {HOUSE_HIGH: UNKNOWN, HOUSE_LOW: UNKNOWN}
+_NEVER_TARIFFS = {HOUSE_HIGH: NOTHING, HOUSE_LOW: NOTHING}
+
+CASES = (
+    *shared("extended"),
+    replace(fails("empty_body", "connection_cut"), stops=(LOGIN, "login_dropped")),
+    fails("no_meters", "no_meter"),
+    # What readings of the newest values do not touch.
+    fine("contracts_expired"),
+    fine("current_refused"),
+    fine("mdns_off"),
+    fine("month_404"),
+    fine("months_kept"),
+    fine("no_contracts"),
+    fine("periods_late"),
+    fine("status_14"),
+    # Values that are missing, old, or must not be used.
+    shows("only_totals", _NO_TARIFFS, at_first=_NEVER_TARIFFS),
+    Case(
+        fault="live_values",
+        at_first={ELSE: NOW, **dict.fromkeys(_POWERS, NOW)},
+        shows={ELSE: NOW, **dict.fromkeys(_POWERS, NOW)},
+        afterwards={ELSE: TRUE, **dict.fromkeys(_POWERS, UNKNOWN)},
+    ),
+    shows("no_values", UNKNOWN),
+    shows("not_valid", UNKNOWN),
+    shows("clock_invalid", UNKNOWN),
+    shows("fatal_status", UNKNOWN),
+    shows("unit", UNKNOWN),
+    shows("gap", UNKNOWN, later=TRUE, at_first=timedelta(hours=2)),
+    shows("stale_values", TRUE, later=LAST, at_first=TRUE),
+    shows("clock_stands", TRUE, later=LAST, at_first=TRUE),
+    shows("clock_skew", UNKNOWN, seconds=86400),
+    shows("clock_skew", UNKNOWN, at_first=timedelta(hours=1), seconds=-3600),
+    shows("dst_day", UNKNOWN, at_first=timedelta(days=235, hours=1)),
+    shows("dst_day", UNKNOWN, at_first=timedelta(days=25), slots=100),
+)
