@@ -80,8 +80,14 @@ class Case:
     captured: timedelta = timedelta(0)
     """How long after its slot a value is taken."""
 
+    first_issues: frozenset[str] = frozenset()
+    """Repair issues right after the gateway was added with the fault."""
     issues: frozenset[str] = frozenset()
-    """Repair issues while it lasts."""
+    """Those from the first reading with it on."""
+    more_issues: frozenset[str] = frozenset()
+    """Those that come with the second reading."""
+    in_time: frozenset[str] = frozenset()
+    """All of them after half a day, if it is told more than after two readings."""
     at_start: str | None = None
     """Why a start fails, if for another reason than the reading of a loaded gateway."""
     refused: bool = False
@@ -111,15 +117,30 @@ class Case:
         """Say whether a failed start makes the next one wait."""
         return (self.at_start or self.error) not in _FREE
 
+    @property
+    def start_issues(self) -> frozenset[str]:
+        """Return the repair issues at a start."""
+        if self.at_start is None:
+            return self.issues
+        return frozenset({self.at_start} & {"contracts_ended", "no_meter"})
+
 
 def fine(fault: str, **params: Any) -> Case:
     """Return a case that the owner does not notice."""
     return Case(fault=fault, params=params)
 
 
-def fails(fault: str, error: str, *, at: str = LOGIN, **params: Any) -> Case:
+def fails(
+    fault: str, error: str, *, at: str = LOGIN, issue: str = "", **params: Any
+) -> Case:
     """Return a case with one error for all: set-up, readings, start."""
-    return Case(fault=fault, params=params, stops=(at, error), error=error)
+    return Case(
+        fault=fault,
+        params=params,
+        stops=(at, error),
+        error=error,
+        issues=frozenset({issue} - {""}),
+    )
 
 
 def shows(
@@ -128,6 +149,8 @@ def shows(
     *,
     at_first: Shown | None = None,
     later: Shown | None = None,
+    issue: str = "",
+    in_time: str = "",
     **params: Any,
 ) -> Case:
     """Return a case whose readings do not fail, but show less; a new entry: nothing."""
@@ -137,4 +160,11 @@ def shows(
         shows=shown,
         later=later,
         at_first=NOTHING if at_first is None else at_first,
+        first_issues=frozenset({issue or _first_issue(at_first)} - {""}),
+        issues=frozenset({issue} - {""}),
+        in_time=frozenset({in_time} - {""}),
     )
+
+
+def _first_issue(at_first: Shown | None) -> str:
+    return "no_register" if at_first is None else ""

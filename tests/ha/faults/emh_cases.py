@@ -27,7 +27,7 @@ _NEVER_TARIFFS = {HOUSE_HIGH: NOTHING, HOUSE_LOW: NOTHING}
 CASES = (
     *shared("extended"),
     replace(fails("empty_body", "connection_cut"), stops=(LOGIN, "login_dropped")),
-    fails("no_meters", "no_meter"),
+    fails("no_meters", "no_meter", issue="no_meter"),
     # What readings of the newest values do not touch.
     fine("contracts_expired"),
     fine("current_refused"),
@@ -45,16 +45,27 @@ CASES = (
         shows={ELSE: NOW, **dict.fromkeys(_POWERS, NOW)},
         afterwards={ELSE: TRUE, **dict.fromkeys(_POWERS, UNKNOWN)},
     ),
-    shows("no_values", UNKNOWN),
-    shows("not_valid", UNKNOWN),
-    shows("clock_invalid", UNKNOWN),
-    shows("fatal_status", UNKNOWN),
-    shows("unit", UNKNOWN),
+    shows("no_values", UNKNOWN, in_time="no_register"),
+    shows("not_valid", UNKNOWN, in_time="no_register"),
+    shows("clock_invalid", UNKNOWN, in_time="no_register"),
+    shows("fatal_status", UNKNOWN, in_time="no_register"),
+    shows("unit", UNKNOWN, in_time="no_register"),
     shows("gap", UNKNOWN, later=TRUE, at_first=timedelta(hours=2)),
-    shows("stale_values", TRUE, later=LAST, at_first=TRUE),
-    shows("clock_stands", TRUE, later=LAST, at_first=TRUE),
-    shows("clock_skew", UNKNOWN, seconds=86400),
-    shows("clock_skew", UNKNOWN, at_first=timedelta(hours=1), seconds=-3600),
-    shows("dst_day", UNKNOWN, at_first=timedelta(days=235, hours=1)),
-    shows("dst_day", UNKNOWN, at_first=timedelta(days=25), slots=100),
+    shows("stale_values", TRUE, later=LAST, at_first=TRUE, in_time="readings_stale"),
+    replace(
+        shows("clock_stands", TRUE, later=LAST, at_first=TRUE),
+        more_issues=frozenset({"clock_stands"}),
+    ),
+    shows("clock_skew", UNKNOWN, seconds=86400, issue="clock_off"),
+    shows(
+        "clock_skew",
+        UNKNOWN,
+        at_first=timedelta(hours=1),
+        seconds=-3600,
+        issue="clock_off",
+    ),
+    shows("dst_day", UNKNOWN, at_first=timedelta(days=235, hours=1), issue="clock_off"),
+    shows(
+        "dst_day", UNKNOWN, at_first=timedelta(days=25), slots=100, issue="clock_off"
+    ),
 )

@@ -106,6 +106,8 @@ def shared(values: str) -> tuple[Case, ...]:
             fine("clock_skew", seconds=3600),
             at_first=-_HOUR,
             shows=-_HOUR,
+            first_issues=frozenset({"clock_off"}),
+            issues=frozenset({"clock_off"}),
             healing=_HOUR + timedelta(minutes=15),
         ),
     )

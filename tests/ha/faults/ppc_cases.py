@@ -37,15 +37,18 @@ CASES = (
     fails("server_error", "gateway_fault", action=_VALUES, status=503),
     # Login, sessions, rights.
     replace(
-        fails("refuse_200", "login_refused"),
+        fails("refuse_200", "login_refused", issue="account_refused"),
         changed_password=True,
         since=LOGIN,
         refused=True,
         wrong_logins=1,
     ),
-    replace(fails("portal_error", "login_refused"), refused=True),
     replace(
-        fails("locked", "portal_locked", seconds=1500), told={"remaining": "25:00"}
+        fails("portal_error", "login_refused", issue="account_refused"), refused=True
+    ),
+    replace(
+        fails("locked", "portal_locked", issue="gateway_locked", seconds=1500),
+        told={"remaining": "25:00"}
     ),
     fine("lockout", after=1),
     fails("session_in_use", "session_in_use"),
@@ -75,17 +78,17 @@ CASES = (
     fine("unquoted_attributes"),
     fine("words_validity"),
     # Values that are missing, old, or must not be used.
-    fails("no_meters", "no_meter"),
-    shows("no_values", UNKNOWN),
-    shows("no_metervalue_table", UNKNOWN),
-    shows("not_valid", UNKNOWN),
-    shows("gaps", UNKNOWN),
-    replace(shows("gaps", UNKNOWN), also=("gap_rows_zero",)),
-    replace(shows("gaps", UNKNOWN), also=("gap_rows_left_out",)),
-    shows("han_hang", TRUE, later=LAST, at_first=TRUE),
-    shows("han_hang", UNKNOWN, at_first=timedelta(hours=30), age_hours=30),
-    shows("contract_expired", UNKNOWN, at_first=timedelta(days=3)),
-    shows("contract_expired", TRUE, later=LAST, at_first=TRUE, days=0),
+    fails("no_meters", "no_meter", issue="no_meter"),
+    shows("no_values", UNKNOWN, in_time="no_register"),
+    shows("no_metervalue_table", UNKNOWN, in_time="no_register"),
+    shows("not_valid", UNKNOWN, in_time="no_register"),
+    shows("gaps", UNKNOWN, in_time="no_register"),
+    replace(shows("gaps", UNKNOWN, in_time="no_register"), also=("gap_rows_zero",)),
+    replace(shows("gaps", UNKNOWN, in_time="no_register"), also=("gap_rows_left_out",)),
+    shows("han_hang", TRUE, later=LAST, at_first=TRUE, in_time="port_hangs"),
+    shows("han_hang", UNKNOWN, at_first=timedelta(hours=30), in_time="no_register", age_hours=30),
+    shows("contract_expired", UNKNOWN, at_first=timedelta(days=3), issue="contracts_ended"),
+    shows("contract_expired", TRUE, later=LAST, at_first=TRUE, in_time="contracts_ended", days=0),
     # What readings of the newest values do not touch.
     fine("cms_other_prefix"),
     fine("export_error_status"),

@@ -12,10 +12,11 @@ BY_NAME = pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)
 # Texts that name a next step do it with one of these.
 NEXT_STEP = {
     "en": re.compile(
-        r"\b(ask|check|enter|try|wait|log out|open|unplug|tell)\b", re.IGNORECASE
+        r"\b(ask|check|enter|try|wait|log out|open|unplug|tell|send|compare)\b",
+        re.IGNORECASE,
     ),
     "de": re.compile(
-        r"\b(bitten|fragen|prüfen|geben|versuchen|warten|melden|öffnen|ziehen) Sie",
+        r"\b(bitten|fragen|prüfen|geben|versuchen|warten|melden|öffnen|ziehen) Sie\b|Sie können",
         re.IGNORECASE,
     ),
 }
@@ -56,3 +57,19 @@ def test_texts_name_cause_and_remedy(maker: Maker, language: str) -> None:
             sentences = re.findall(r"[.;:!?](?: |$)", found[key])
             assert len(sentences) >= 2, f"{place} {key}"
             assert NEXT_STEP[language].search(found[key]), f"{place} {key}"
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@BY_NAME
+def test_issues_name_cause_and_remedy(maker: Maker, language: str) -> None:
+    """The same for what is told without an error to look at."""
+    texts = TEXTS[language]["issues"]
+    for case in maker.cases:
+        told = case.first_issues | case.issues | case.more_issues | case.in_time
+        for issue in told | case.start_issues:
+            text = texts[issue].get("description")
+            if text is None:
+                (step,) = texts[issue]["fix_flow"]["step"].values()
+                text = step["description"]
+            assert len(re.findall(r"[.;:!?](?:\s|$)", text)) >= 2, issue
+            assert NEXT_STEP[language].search(text), issue

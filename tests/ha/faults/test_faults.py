@@ -59,6 +59,7 @@ async def test_added_with_the_fault(owner: Owner, case: Case) -> None:
     assert owner.entry.state is ConfigEntryState.LOADED
     shown = TRUE if case.stops else case.at_first
     assert_shown(owner, shown, {}, case.captured)
+    assert owner.issues == (set() if case.stops else case.first_issues)
     assert owner.gateway.failed_logins == case.wrong_logins
     owner.switch_off()
     await healed(owner, case, shown)
@@ -78,6 +79,7 @@ async def test_between_two_readings(owner: Owner, case: Case) -> None:
     logins = owner.gateway.logins
 
     fault: Case | None = case
+    issues: frozenset[str] = frozenset()
     for shown in (case.shows, case.later or case.shows):
         await owner.next_reading(fault)
         if case.error:
@@ -85,7 +87,8 @@ async def test_between_two_readings(owner: Owner, case: Case) -> None:
         else:
             assert_shown(owner, shown, before, case.captured)
             before = owner.states
-        assert_told(owner, case)
+        issues |= case.more_issues if fault is None else case.issues
+        assert_told(owner, case, issues)
         await owner.asks_again()
         fault = None
     assert owner.gateway.failed_logins == case.wrong_logins
@@ -122,7 +125,7 @@ async def test_start_with_the_fault(owner: Owner, case: Case) -> None:
         assert owner.entry.state is ConfigEntryState.SETUP_ERROR
     else:
         assert owner.entry.state is ConfigEntryState.SETUP_RETRY
-    assert_told(owner, case)
+    assert_told(owner, case, case.start_issues)
     owner.gateway.clear_requests()
     for _ in range(2):
         await owner.timeline.pass_by(minutes=4)
@@ -138,6 +141,19 @@ async def test_start_with_the_fault(owner: Owner, case: Case) -> None:
         if owner.entry.state is not ConfigEntryState.LOADED:
             await owner.timeline.pass_by(minutes=4)
     assert owner.entry.state is ConfigEntryState.LOADED
+    await healed(owner, case, TRUE)
+    assert_clean(owner, case)
+
+
+@each(lambda case: bool(case.in_time))
+async def test_a_fault_that_lasts(owner: Owner, case: Case) -> None:
+    """After half a day the owner is told without looking; healed, no more."""
+    await owner.lives_with_it()
+    await owner.next_reading(case)
+    for _ in range(12):
+        await owner.timeline.pass_by(hours=1)
+    assert owner.issues == case.in_time
+    owner.switch_off()
     await healed(owner, case, TRUE)
     assert_clean(owner, case)
 
@@ -164,7 +180,7 @@ def assert_shown(
         assert earliest <= datetime.fromisoformat(sensors[name]) <= latest, name
 
 
-def assert_told(owner: Owner, case: Case) -> None:
+def assert_told(owner: Owner, case: Case, issues: frozenset[str]) -> None:
     """Check the log, the repair issues, and whether there is a question."""
     failed = [line for level, line in owner.log if level == "ERROR"]
     name = owner.gateway.gateway_id
@@ -175,7 +191,7 @@ def assert_told(owner: Owner, case: Case) -> None:
         assert failed == [f"{what} fetching {name} data: {reason}"]
     else:
         assert failed == []
-    assert owner.issues == case.issues
+    assert owner.issues == issues
     sources = [flow["context"]["source"] for flow in owner.questions]
     assert sources == ([SOURCE_REAUTH] if case.refused else [])
 

@@ -34,13 +34,16 @@ CASES = (
         at_start="page_unreadable",
     ),
     # Accounts and contracts.
-    fails("no_meters", "no_meter"),
-    fails("no_contracts", "no_meter"),
-    fails("contracts_expired", "contracts_ended"),
+    fails("no_meters", "no_meter", issue="no_meter"),
+    fails("no_contracts", "no_meter", issue="no_meter"),
+    fails("contracts_expired", "contracts_ended", issue="contracts_ended"),
     # Contracts are asked for once a day; values that stand still tell it sooner.
     replace(
         shows(
-            "contracts_expired", TRUE, later={ELSE: LAST, HOUSE_IMPORT: TRUE}, days=0
+            "contracts_expired",
+            TRUE,
+            later={ELSE: LAST, HOUSE_IMPORT: TRUE},
+            days=0,
         ),
         stops=(LOGIN, "contracts_ended"),
         at_start="contracts_ended",
@@ -75,15 +78,26 @@ CASES = (
     # Values that are missing, old, or must not be used.
     shows("no_values", _LIVE_ONLY, at_first=_LIVE_AT_FIRST),
     shows("not_valid", _LIVE_ONLY, at_first=_LIVE_AT_FIRST),
-    shows("incomplete", UNKNOWN, readings=0),
-    shows("clock_invalid", UNKNOWN),
-    shows("fatal_status", UNKNOWN),
+    shows("incomplete", UNKNOWN, readings=0, in_time="no_register"),
+    shows("clock_invalid", UNKNOWN, in_time="no_register"),
+    shows("fatal_status", UNKNOWN, in_time="no_register"),
     replace(shows("unit", TRUE), healing=timedelta(minutes=75)),
     shows("gap", _LIVE_ONLY, later=TRUE, at_first=_GAP),
-    shows("stale_values", TRUE, later=LAST, at_first=TRUE),
-    shows("clock_stands", TRUE, later=LAST, at_first=TRUE),
-    shows("clock_skew", UNKNOWN, seconds=86400),
-    shows("clock_skew", UNKNOWN, at_first=timedelta(hours=1), seconds=-3600),
-    shows("dst_day", UNKNOWN, at_first=timedelta(days=235, hours=1)),
-    shows("dst_day", UNKNOWN, at_first=timedelta(days=25), slots=100),
+    shows("stale_values", TRUE, later=LAST, at_first=TRUE, in_time="readings_stale"),
+    replace(
+        shows("clock_stands", TRUE, later=LAST, at_first=TRUE),
+        more_issues=frozenset({"clock_stands"}),
+    ),
+    shows("clock_skew", UNKNOWN, seconds=86400, issue="clock_off"),
+    shows(
+        "clock_skew",
+        UNKNOWN,
+        at_first=timedelta(hours=1),
+        seconds=-3600,
+        issue="clock_off",
+    ),
+    shows("dst_day", UNKNOWN, at_first=timedelta(days=235, hours=1), issue="clock_off"),
+    shows(
+        "dst_day", UNKNOWN, at_first=timedelta(days=25), slots=100, issue="clock_off"
+    ),
 )
