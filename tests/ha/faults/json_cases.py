@@ -20,10 +20,66 @@ _NEXT_METER = "1ESY0060178982 1-0:1.8.0"
 _THIS_METER = "1ESY0060178981 1-0:1.8.0"
 
 
+_LOGIN = (
+    replace(
+        fails("refuse_403", "wrong_password"),
+        changed_password=True,
+        since=LOGIN,
+        refused=True,
+        wrong_logins=1,
+    ),
+    fine("refuse_403"),
+    fine("refuse_by_drop"),
+    fine("refuse_by_empty_body"),
+    fine("refuse_by_hang"),
+    fine("lockout", after=1),
+    fine("digest_sha256"),
+    replace(fine("digest_sha256_lie"), wrong_logins=1),
+    replace(fine("digest_sha256_lie"), also=("refuse_by_drop",), wrong_logins=1),
+    # each request is a login of its own
+    replace(fine("nonce_once"), sessions=6),
+)
+
+_OTHERS = (
+    # Connections.
+    fine("close_each"),
+    fine("gzip"),
+    fine("idle_close"),
+    fine("overlap_drops"),
+    fine("single_connection"),
+    fine("overwhelmed"),
+    # Values as other firmware delivers them.
+    fine("meter_status"),
+    fine("ptb_warning"),
+    fine("scaler"),
+    fine("signatures"),
+    replace(
+        fine("meter_exchange"),
+        at_first={_THIS_METER: NOTHING, _NEXT_METER: TRUE},
+        shows={_THIS_METER: UNAVAILABLE, _NEXT_METER: TRUE},
+        lasting=True,
+    ),
+    # A clock that is an hour ahead: what it stamps is believed; what it stamps after it
+    # was set right is not, until it is newer again.
+    replace(
+        fine("clock_skew", seconds=3600),
+        at_first=-_HOUR,
+        shows=-_HOUR,
+        first_issues=frozenset({"clock_off"}),
+        issues=frozenset({"clock_off"}),
+        healing=_HOUR + timedelta(minutes=15),
+    ),
+)
+
+
 def shared(values: str) -> tuple[Case, ...]:
     """Return the cases; `values` is the action that delivers the meters' values."""
+    return (*_connections(values), *_answers(values), *_LOGIN, *_OTHERS)
+
+
+def _connections(values: str) -> tuple[Case, ...]:
+    """Return how they fail to say anything whole."""
     return (
-        # No connection, or none that is whole.
         fails("tls_close", "tls_failed", at=ADDRESS),
         fails("hang_tcp", "tls_failed", at=ADDRESS),
         fails("refuse_renegotiation_info", "renegotiation_refused", at=ADDRESS),
@@ -48,7 +104,12 @@ def shared(values: str) -> tuple[Case, ...]:
             )
             for fault in ("certificate_swapped", "certificate_expired")
         ),
-        # Something else than an answer that can be read.
+    )
+
+
+def _answers(values: str) -> tuple[Case, ...]:
+    """Return how they say something that cannot be read."""
+    return (
         fails("nat_host", "host_refused", at=CERTIFICATE),
         fails("other_web_server", "not_a_gateway", at=CERTIFICATE),
         fails("redirect", "not_a_gateway", at=CERTIFICATE),
@@ -64,50 +125,4 @@ def shared(values: str) -> tuple[Case, ...]:
         fails("truncated", "page_unreadable", action=values),
         fails("server_error", "gateway_fault", at=CERTIFICATE),
         fails("server_error", "gateway_fault", action=values, status=503),
-        # Login.
-        replace(
-            fails("refuse_403", "wrong_password"),
-            changed_password=True,
-            since=LOGIN,
-            refused=True,
-            wrong_logins=1,
-        ),
-        fine("refuse_403"),
-        fine("refuse_by_drop"),
-        fine("refuse_by_empty_body"),
-        fine("refuse_by_hang"),
-        fine("lockout", after=1),
-        fine("digest_sha256"),
-        replace(fine("digest_sha256_lie"), wrong_logins=1),
-        replace(fine("digest_sha256_lie"), also=("refuse_by_drop",), wrong_logins=1),
-        # each request is a login of its own
-        replace(fine("nonce_once"), sessions=6),
-        # Connections.
-        fine("close_each"),
-        fine("gzip"),
-        fine("idle_close"),
-        fine("overlap_drops"),
-        fine("single_connection"),
-        fine("overwhelmed"),
-        # Values as other firmware delivers them.
-        fine("meter_status"),
-        fine("ptb_warning"),
-        fine("scaler"),
-        fine("signatures"),
-        replace(
-            fine("meter_exchange"),
-            at_first={_THIS_METER: NOTHING, _NEXT_METER: TRUE},
-            shows={_THIS_METER: UNAVAILABLE, _NEXT_METER: TRUE},
-            lasting=True,
-        ),
-        # A clock that is an hour ahead: what it stamps is believed; what it stamps after it
-        # was set right is not, until it is newer again.
-        replace(
-            fine("clock_skew", seconds=3600),
-            at_first=-_HOUR,
-            shows=-_HOUR,
-            first_issues=frozenset({"clock_off"}),
-            issues=frozenset({"clock_off"}),
-            healing=_HOUR + timedelta(minutes=15),
-        ),
     )
