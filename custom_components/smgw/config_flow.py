@@ -48,7 +48,7 @@ from .const import (
     LONGEST_INTERVAL,
     SUBENTRY_LOGIN,
 )
-from .discovery import BRIEF, announced_addresses, async_well_known
+from .discovery import BRIEF, announced_addresses, async_answers, async_well_known
 from .han import probe
 from .han.address import Address, parse_address
 from .han.certificate import GatewayCertificate
@@ -137,15 +137,18 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
         except SmgwError:
             return self.async_abort(reason="cannot_connect")
         known = await self.async_set_unique_id(self._certificate.gateway_id)
-        if known is not None and known.source == SOURCE_IGNORE:
+        if known is None:
+            self.context["title_placeholders"] = {
+                "gateway_id": self._certificate.gateway_id,
+                "vendor": self._vendor.name,
+            }
+            return await self.async_step_certificate()
+        if known.source == SOURCE_IGNORE:
             return self._already_configured(self._config())
-        if known is not None:
-            return self._move(known)
-        self.context["title_placeholders"] = {
-            "gateway_id": self._certificate.gateway_id,
-            "vendor": self._vendor.name,
-        }
-        return await self.async_step_certificate()
+        if await async_answers(known):
+            # The owner's choice stays, be it a name or another of its addresses.
+            self._address = GatewayConfig.of(known).address
+        return self._move(known)
 
     @override
     def is_matching(self, other_flow: Self) -> bool:

@@ -13,8 +13,10 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 
 from .const import DOMAIN
+from .han import probe
 from .han.address import DEFAULT_PORT, Address
-from .han.transport import Timeouts
+from .han.errors import SmgwError
+from .han.transport import Timeouts, queue_for
 from .models import GatewayConfig, SmgwConfigEntry
 
 # Nobody waits for an answer, and there may be several addresses to try.
@@ -57,6 +59,17 @@ def async_well_known(
         ):
             return entry
     return None
+
+
+async def async_answers(entry: SmgwConfigEntry) -> bool:
+    """Say whether an entry's gateway is where the entry says, certificate and all."""
+    config = GatewayConfig.of(entry)
+    try:
+        async with queue_for(config.gateway_id):
+            found = await probe.look(config.address, BRIEF)
+    except SmgwError:
+        return False
+    return found.pem == config.certificate
 
 
 def _port(info: ZeroconfServiceInfo) -> int:

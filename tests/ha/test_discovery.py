@@ -25,6 +25,7 @@ from simulator.clock import SimClock
 from simulator.emh import EmhGateway
 from simulator.tls import self_signed
 from tests.han.hostile import hostile, ok
+from tests.network import Names
 
 from .test_config_flow import Flow, submit, to_certificate
 
@@ -214,6 +215,26 @@ async def test_known_gateway_has_moved(
         assert loaded.data[CONF_PORT] == moved.port
         assert loaded.state is ConfigEntryState.LOADED
         assert moved.logins == 1
+
+
+async def test_known_by_an_address_of_the_owner(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: EmhGateway, names: Names
+) -> None:
+    """An address that is not announced but leads to the gateway stays."""
+    names["gateway.home.arpa"] = [gateway.host]
+    data = {**loaded.data, CONF_HOST: "gateway.home.arpa"}
+    hass.config_entries.async_update_entry(loaded, data=data)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    logins = gateway.logins
+    assert_aborted(await discover(hass, gateway), "already_configured")
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert dict(loaded.data) == data
+    assert gateway.logins == logins
+    # nobody is there any more: the announced address is better than none
+    names["gateway.home.arpa"] = []
+    assert_aborted(await discover(hass, gateway), "already_configured")
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert loaded.data[CONF_HOST] == gateway.host
 
 
 async def test_known_gateway_is_back(
