@@ -25,9 +25,8 @@ from .models import GatewayConfig, SmgwConfigEntry
 async def async_driver(hass: HomeAssistant, config: GatewayConfig) -> Driver:
     """Return a driver that shares what is known of the gateway, and counts sessions."""
     memory = await async_memory(hass, config.gateway_id)
-    return VENDORS[config.vendor].driver(
-        config.transport(memory.budget), memory.learned, dt_util.utcnow
-    )
+    transport = config.transport(memory.budget, memory.evidence)
+    return VENDORS[config.vendor].driver(transport, memory.learned, dt_util.utcnow)
 
 
 async def async_try_login(

@@ -19,11 +19,11 @@ from .attempt import async_driver
 from .budget import Kind
 from .han.doctor import Cause, Doctor, Finding, Interface, failure, judge
 from .han.driver import VENDORS
-from .han.errors import PortalLocked, SmgwError, SmgwLoginError
+from .han.errors import SmgwError, SmgwLoginError
 from .han.model import Account
 from .han.transport import Timeouts
 from .logins import OWN_FAILURES, Login, Logins
-from .memory import GatewayMemory, Hold, async_memory
+from .memory import GatewayMemory, async_memory
 from .models import GatewayConfig, SmgwConfigEntry
 
 # For diagnostics: people wait for the download.
@@ -54,8 +54,8 @@ class Checkup:
     """The addresses of this host."""
     way: list[Finding]
     logins: list[LoginCheckup] = field(default_factory=list)
-    hold: Hold | None = None
-    """Why the gateway is left alone now."""
+    rest: datetime | None = None
+    """Until when no login may be made (UTC)."""
 
 
 def own_addresses() -> list[Interface]:
@@ -93,7 +93,7 @@ async def _async_walk(
 ) -> Checkup:
     config = GatewayConfig.of(entry)
     memory = await async_memory(hass, config.gateway_id)
-    transport = config.transport(timeouts=timeouts)
+    transport = config.transport(None, memory.evidence, timeouts)
     driver = VENDORS[config.vendor].driver(transport, memory.learned, dt_util.utcnow)
     own = own_addresses()
     doctor = Doctor(transport, config.pinned(), driver, own, patience=patience)
@@ -104,59 +104,72 @@ async def _async_with_sessions(
     hass: HomeAssistant, entry: SmgwConfigEntry, checkup: Checkup, *, log_in: bool
 ) -> Checkup:
     memory = await async_memory(hass, checkup.config.gateway_id)
-    gateway_error: SmgwError | None = None
-    if entry.state is ConfigEntryState.LOADED:
-        coordinator = entry.runtime_data.coordinator
-        logins = coordinator.logins
-        before = {login.subentry_id: login.last_session for login in logins}
-        if log_in and memory.current_hold is None:
-            await coordinator.async_refresh()
-        if not coordinator.last_update_success:
-            gateway_error = coordinator.last_error
-    else:
-        logins, before = Logins(entry, memory.logins), {}
-        for login in logins:
-            login.error = memory.refusal(login.credentials)
-        if log_in and memory.current_hold is None and memory.budget.may(Kind.POLL):
-            gateway_error = await _async_log_in(hass, checkup.config, logins, memory)
-    hold = memory.current_hold
+    logins = _logins(entry, memory)
+    before = {login.subentry_id: login.last_session for login in logins}
+    rest = _rest(memory)
+    if log_in and rest is None:
+        if entry.state is ConfigEntryState.LOADED:
+            await entry.runtime_data.coordinator.async_refresh()
+        else:
+            await _async_log_in(hass, checkup.config, logins, memory)
     latest = max(logins, key=_last_session, default=None)
+    hold = memory.current_hold
     return replace(
         checkup,
         logins=[
             LoginCheckup(
                 title=login.title,
                 account=login.credentials,
-                at=login.last_session,
-                now=login.last_session != before.get(login.subentry_id),
+                at=login.last_session
+                or (memory.budget.last if login is latest else None),
+                now=login.last_session != before[login.subentry_id],
                 findings=judge(
                     login.last_session,
                     login.snapshot,
-                    _cause(login, gateway_error, hold)
-                    if login is latest
-                    else _cause(login, None, None),
+                    _cause(login, memory if login is latest else None),
                     login.notes.patience,
                 ),
             )
             for login in logins
         ],
-        hold=hold,
+        rest=hold.until if hold else rest,
     )
+
+
+def _logins(entry: SmgwConfigEntry, memory: GatewayMemory) -> Logins:
+    """Return the accounts of an entry with all that is known of their last sessions."""
+    if entry.state is ConfigEntryState.LOADED:
+        return entry.runtime_data.coordinator.logins
+    logins = Logins(entry, memory.logins)
+    for login in logins:
+        login.error = memory.refusal(login.credentials)
+        if seen := memory.seen(login.credentials):
+            login.snapshot, login.last_session = seen.snapshot, seen.at
+    return logins
+
+
+def _rest(memory: GatewayMemory) -> datetime | None:
+    """Return until when no login may be made; None if one may."""
+    if hold := memory.current_hold:
+        return hold.until
+    free = memory.budget.not_before(Kind.POLL)
+    return free if free > dt_util.utcnow() else None
 
 
 async def _async_log_in(
     hass: HomeAssistant, config: GatewayConfig, logins: Logins, memory: GatewayMemory
-) -> SmgwError | None:
-    """Open one session for an entry that is not loaded; return the gateway's failure.
+) -> None:
+    """Open one session for an entry that is not loaded.
 
     What it teaches is noted as after a poll.
     """
-    login = next((login for login in logins if not login.refused), None)
+    waiting = [login for login in logins if not login.refused]
+    login = min(waiting, key=_last_session, default=None)
     if login is None:
-        return None
+        return
     driver = await async_driver(hass, config)
-    last = memory.budget.last
-    login.last_session = begun = dt_util.utcnow()
+    last, begun = memory.budget.last, dt_util.utcnow()
+    login.last_session = begun
     try:
         login.snapshot = await driver.read_latest(login.credentials)
     except OWN_FAILURES as err:
@@ -167,30 +180,28 @@ async def _async_log_in(
         memory.hold = failures.hold_of(err) or memory.hold
         sent = memory.budget.last is not last
         memory.failed(err, sent=sent, until=begun + memory.budget.allowance.floor)
-        return err
     else:
         memory.saw(login.credentials, login.snapshot, begun)
     finally:
         memory.async_save()
-    return None
 
 
 def _last_session(login: Login) -> datetime:
     return login.last_session or datetime.min.replace(tzinfo=UTC)
 
 
-def _cause(
-    login: Login, gateway_error: SmgwError | None, hold: Hold | None
-) -> Cause | None:
+def _cause(login: Login, memory: GatewayMemory | None) -> Cause | None:
     """Return why a login's last session failed.
 
-    `gateway_error` and `hold` are given for the login that was read last.
+    `memory` is given for the login that was read last: a failure of the gateway was in
+    its session.
     """
     if login.error:
         return Cause.of(login.error)
-    if hold and hold.key == PortalLocked.key:
-        # Some of the countdown is over.
-        return Cause.of(PortalLocked(hold.until - dt_util.utcnow()))
-    if gateway_error:
-        return Cause.of(gateway_error)
-    return Cause(key=hold.key, placeholders=hold.placeholders) if hold else None
+    if memory is None:
+        return None
+    if lock := failures.lock_of(memory.hold):
+        return Cause.of(lock)
+    if failed := memory.trouble or memory.current_hold:
+        return Cause(key=failed.key, placeholders=failed.placeholders)
+    return None

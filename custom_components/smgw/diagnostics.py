@@ -6,9 +6,11 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
+from .checkup import Checkup, async_look
 from .coordinator import SmgwCoordinator
 from .han.address import DEFAULT_PORT
-from .han.model import Meter, Snapshot
+from .han.doctor import Finding
+from .han.model import ClientCertificate, Meter, Snapshot
 from .memory import GatewayMemory, async_memory
 from .models import GatewayConfig, SmgwConfigEntry
 
@@ -28,8 +30,9 @@ async def async_get_config_entry_diagnostics(
             "failed_with": entry.error_reason_translation_key,
         },
         "memory": _memory(memory),
+        "unreadable_pages": _pages(memory),
+        **_doctor(await async_look(hass, entry)),
     }
-    # An entry that failed to load has no more to tell.
     if entry.state is ConfigEntryState.LOADED:
         coordinator = entry.runtime_data.coordinator
         facts["coordinator"] = _coordinator(coordinator)
@@ -55,6 +58,46 @@ def _memory(memory: GatewayMemory) -> dict[str, Any]:
         },
         "learned": dict(memory.learned),
     }
+
+
+def _doctor(checkup: Checkup) -> dict[str, Any]:
+    """Return what the doctor found, without addresses and names."""
+    return {
+        "doctor": [_finding(finding) for finding in checkup.way],
+        "logins": {
+            f"login {number}": {
+                "way": "certificate"
+                if isinstance(login.account, ClientCertificate)
+                else "password",
+                "last_session": login.at and login.at.isoformat(),
+                "steps": [_finding(finding) for finding in login.findings],
+            }
+            for number, login in enumerate(checkup.logins, 1)
+        },
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    cause = finding.cause
+    return {
+        "step": finding.step,
+        "outcome": finding.outcome,
+        "seconds": finding.seconds,
+        "error": cause and {"key": cause.key, "detail": cause.detail},
+        **finding.facts,
+    }
+
+
+def _pages(memory: GatewayMemory) -> list[dict[str, Any]]:
+    """Return the pages that could not be read; they were redacted at once."""
+    return [
+        {
+            "cause": exhibit.cause,
+            "at": exhibit.at.isoformat(),
+            "page": exhibit.page.splitlines(),
+        }
+        for exhibit in memory.evidence.exhibits
+    ]
 
 
 def _coordinator(coordinator: SmgwCoordinator) -> dict[str, Any]:

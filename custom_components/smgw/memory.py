@@ -22,6 +22,7 @@ from .han.errors import (
     SmgwLoginError,
     WrongPassword,
 )
+from .han.evidence import Evidence
 from .han.model import Account, ClientCertificate, Snapshot
 from .notes import LoginNotes
 from .stored import as_json, of_json
@@ -93,6 +94,8 @@ class GatewayMemory:
         self.trouble: Trouble | None = None
         self.budget = Budget(dt_util.utcnow)
         """The sessions of the last hour; every way to the gateway counts in it."""
+        self.evidence = Evidence(dt_util.utcnow)
+        """The pages that could not be read (of this run)."""
         self._refused: dict[str, str] = {}
         """Accounts the gateway refused, as digests, and the keys of its reasons."""
         self._worked: dict[str, datetime] = {}

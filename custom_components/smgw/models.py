@@ -9,6 +9,7 @@ from homeassistant.const import CONF_HOST, CONF_PORT
 from .const import CONF_CERTIFICATE, CONF_VENDOR
 from .han.address import Address
 from .han.certificate import GatewayCertificate, pem_to_der, read_certificate
+from .han.evidence import Evidence
 from .han.transport import SessionLog, Timeouts, Transport
 
 if TYPE_CHECKING:
@@ -58,15 +59,22 @@ class GatewayConfig:
         return read_certificate(pem_to_der(self.certificate), self.gateway_id)
 
     def transport(
-        self, sessions: SessionLog | None = None, timeouts: Timeouts | None = None
+        self,
+        sessions: SessionLog | None = None,
+        evidence: Evidence | None = None,
+        timeouts: Timeouts | None = None,
     ) -> Transport:
-        """Return the way to the gateway; `sessions` counts the logins."""
+        """Return the way to the gateway.
+
+        `sessions` counts the logins, `evidence` takes the pages that cannot be read.
+        """
         return Transport(
             self.address,
             self.gateway_id,
             pem_to_der(self.certificate),
             timeouts,
             sessions=sessions,
+            evidence=evidence,
         )
 
 

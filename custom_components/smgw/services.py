@@ -103,8 +103,8 @@ def _sentence(texts: Texts, found: Verdict) -> str:
 
 def _notes(texts: Texts, checkup: Checkup) -> Iterator[str]:
     """Say what is judged by an earlier session, and why."""
-    if checkup.hold:
-        yield texts.say("doctor_note_hold", until=checkup.hold.until)
+    if checkup.rest:
+        yield texts.say("doctor_note_rest", until=checkup.rest)
     earlier = [login.at for login in checkup.logins if login.at and not login.now]
     if earlier:
         yield texts.say("doctor_note_earlier", oldest=min(earlier))

@@ -2,18 +2,23 @@
 
 import json
 
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.diagnostics import (
     get_diagnostics_for_config_entry,
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
+from syrupy.filters import props
 
+from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import HomeAssistant
 from simulator.ppc import PpcGateway
+from simulator.ppc.view import Account
 
 from .conftest import START, Timeline, set_up
 from .test_coordinator import SETTLED
+from .test_doctor import WAY
 
 
 async def test_diagnostics(
@@ -28,12 +33,19 @@ async def test_diagnostics(
     gateway.override("1emh0012345678", "1-0:1.8.0", wert="1e9999")
     await timeline.go_to(START.replace(minute=30) + SETTLED)
     diagnostics = await get_diagnostics_for_config_entry(hass, hass_client, loaded)
-    assert diagnostics == snapshot
+    assert diagnostics == snapshot(exclude=props("seconds"))
+    (page,) = diagnostics["unreadable_pages"]
+    assert page["cause"] == "no_value"
+    assert '<td id="table_metervalues_col_wert">9x9999</td>' in page["page"]
+    tells_nobody(diagnostics, gateway)
 
+
+def tells_nobody(diagnostics: object, gateway: PpcGateway) -> None:
+    """Assert that diagnostics do not tell whose home it is."""
     text = json.dumps(diagnostics).upper()
     for secret in (
-        gateway.user,
-        gateway.password,
+        *gateway.users,
+        *(account.password for account in gateway.users.values()),
         gateway.gateway_id,
         gateway.host,
         "BEGIN CERTIFICATE",
@@ -41,6 +53,11 @@ async def test_diagnostics(
         "0060178981",
     ):
         assert secret.upper() not in text
+
+
+def ends(steps: list[dict[str, str]]) -> dict[str, str]:
+    """Return how the doctor's steps ended."""
+    return {step["step"]: step["outcome"] for step in steps}
 
 
 async def test_diagnostics_of_a_failing_gateway(
@@ -74,3 +91,73 @@ async def test_diagnostics_of_an_entry_that_failed_to_load(
     assert diagnostics["entry"]["failed_with"] == "page_unreadable"
     assert diagnostics["memory"]["trouble"]["key"] == "page_unreadable"
     assert "snapshot" not in diagnostics
+    assert ends(diagnostics["doctor"]) == dict.fromkeys(WAY, "ok")
+    login = diagnostics["logins"]["login 1"]
+    assert ends(login["steps"]) == {
+        "login": "ok",
+        "meters": "failed",
+        "freshness": "skipped",
+    }
+    assert login["steps"][1]["error"]["key"] == "page_unreadable"
+    (page,) = diagnostics["unreadable_pages"]
+    assert page["cause"].startswith("page_unreadable: ")
+    assert any("<html>" in line for line in page["page"])
+    tells_nobody(diagnostics, gateway)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_doctor_in_diagnostics(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+) -> None:
+    """The way is walked at the moment of the download; no session is opened."""
+    gateway.clear_requests()
+    diagnostics = await get_diagnostics_for_config_entry(hass, hass_client, loaded)
+    assert ends(diagnostics["doctor"]) == dict.fromkeys(WAY, "ok")
+    assert [request.status for request in gateway.requests] == [401]
+
+    gateway.faults.add("hang_tcp")
+    diagnostics = await get_diagnostics_for_config_entry(hass, hass_client, loaded)
+    assert ends(diagnostics["doctor"]) == {
+        "tcp": "ok",
+        "tls": "failed",
+        "certificate": "skipped",
+        "http": "skipped",
+    }
+    assert diagnostics["doctor"][1]["error"]["key"] == "tls_failed"
+    # the session before was a good one
+    assert diagnostics["logins"]["login 1"]["steps"][0]["outcome"] == "ok"
+
+
+async def test_diagnostics_of_each_login(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+) -> None:
+    """One works, one is refused; neither is named."""
+    gas = frozenset({"7els0045678901"})
+    gateway.users["tenant"] = Account("three", gas)
+    flow = await hass.config_entries.subentries.async_init(
+        (loaded.entry_id, "login"), context={"source": SOURCE_USER}
+    )
+    await hass.config_entries.subentries.async_configure(
+        flow["flow_id"],
+        {"username": "tenant", "password": "three", "name": "Erika Mustermann"},
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    gateway.users[gateway.user] = Account("changed")
+    await timeline.go_to(START.replace(minute=30) + SETTLED)
+    diagnostics = await get_diagnostics_for_config_entry(hass, hass_client, loaded)
+    first, second = diagnostics["logins"]["login 1"], diagnostics["logins"]["login 2"]
+    assert first["steps"][0]["error"]["key"] == "wrong_password"
+    good = dict.fromkeys(("login", "meters", "freshness"), "ok")
+    assert ends(second["steps"]) == good
+    assert second["steps"][1]["meters"] == 1
+    assert first["way"] == second["way"] == "password"
+    assert first["last_session"] > second["last_session"]
+    tells_nobody(diagnostics, gateway)
+    assert "Erika" not in json.dumps(diagnostics)

@@ -105,8 +105,10 @@ async def test_no_login_within_the_floor(
     for _ in range(3):
         report = await check(hass, loaded)
         assert report["verdict"] == "works"
-        (note,) = report["notes"]
-        assert "2026-11-20 10:07" in note
+        assert report["notes"][0] == (
+            "The gateway is left alone until 2026-11-20 10:20."
+        )
+        assert "2026-11-20 10:07" in report["notes"][1]
         login = report["steps"][4]
         assert login["step"] == "login"
         assert login["session"] == "2026-11-20T10:07:00+01:00"

@@ -123,7 +123,7 @@ async def test_locked(
     await timeline.pass_by(seconds=67)
     report = await check(hass, loaded)
     stops_at(report, "login", "portal_locked")
-    assert "4:00 minutes" in report["sentence"]
+    assert "3:30 minutes" in report["sentence"]
     assert "2026-11-20 10:26" in report["notes"][0]
     assert {r.action for r in gateway.requests} == {None}
     assert {r.status for r in gateway.requests} <= {200, 401}
@@ -141,6 +141,8 @@ async def test_session_in_use(
     stops_at(report, "login", "session_in_use")
     # one more challenge: the question without an account
     assert len(session_starts(gateway)) == logins + 1
+    assert report["steps"][4]["session"] == "2026-11-20T10:07:00+01:00"
+    assert report["notes"]
 
 
 async def test_recovered_before_the_entry(

@@ -72,6 +72,9 @@ _WORDS = frozenset(
     schliessen sich sie sind smgw system taf true unbegrenzt und ungültig user valid vom
     von vorhanden warning zurück
     cgi bin css js png ico post get utf text charset content image javascript stylesheet
+    commprofile control equiv exportLogData ID log meterform meterprofile no cache
+    selftest showMeterProfile showMeterValues showMeterValuesForm showTarification
+    showTariffProfile swversions tariffform
     A V W Hz VA VAh VAr VArh Wh kVA kVAh kW kWh kvar kvarh m³ var varh
     """.casefold().split()
 )
