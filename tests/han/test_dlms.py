@@ -18,6 +18,8 @@ from custom_components.smgw.han.units import Unit
         ("-4180", "-1", "27", (Decimal("-418.0"), Unit.WATT)),
         ("2325", "-1", "35", (Decimal("232.5"), Unit.VOLT)),
         ("123", "-2", "13", (Decimal("1.23"), Unit.CUBIC_METRE)),
+        ("123456", "5", "25", (Decimal("12345.6"), Unit.MEGAJOULE)),
+        ("4711", "0", "255", (Decimal(4711), Unit.NONE)),
         (
             "999999999999999999",
             "9",

@@ -1,5 +1,6 @@
 """Which readings are believed beside those before."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -77,3 +78,14 @@ def test_growth_over_an_outage() -> None:
     trust = Trust()
     ask(trust, reading("100", 0))
     assert ask(trust, reading("700", 96 * 30)) == ({IMPORT: "700"}, [])
+
+
+def test_a_meter_counts_an_amount() -> None:
+    """A number without an amount's unit is none; heat cost allocators count their own."""
+    trust = Trust()
+    for code, believed in (("4-0:1.0.0", True), (IMPORT, False), ("6-0:1.0.0", False)):
+        with_unit = reading("5", 0, code)
+        bare = replace(with_unit, register=replace(with_unit.register, unit=Unit.NONE))
+        chosen, reasons = ask(trust, bare)
+        assert (code in chosen) is believed
+        assert reasons == ([] if believed else ["unknown_unit"])

@@ -2,7 +2,7 @@
 
 Value = raw x 10^scaler in the unit; codes are those of the DLMS/COSEM unit table.
 Energies are turned into kWh (kvarh, kVAh), exactly, so that every maker's meter
-counts in the same unit.
+counts in the same unit; joules, which only heat is counted in, into MJ.
 """
 
 from decimal import Decimal
@@ -16,6 +16,8 @@ _CODES: dict[int, tuple[Unit, int]] = {
     8: (Unit.DEGREE, 0),
     13: (Unit.CUBIC_METRE, 0),
     14: (Unit.CUBIC_METRE, 0),
+    # J: heat, where it is not counted in Wh.
+    25: (Unit.MEGAJOULE, -6),
     27: (Unit.WATT, 0),
     28: (Unit.VOLT_AMPERE, 0),
     29: (Unit.VAR, 0),

@@ -21,6 +21,8 @@ _FASTEST = Decimal(1000)
 _SLACK = timedelta(minutes=30)
 # An odd meter reading is believed after so many refusals: an hour of quarter hours.
 _BELIEVED_AFTER = 4
+# The medium in its OBIS code.
+_HEAT_COST = 4
 
 
 class Unusable(Exception):
@@ -104,7 +106,11 @@ class Trust:
 
 
 def _check_unit(register: Register) -> None:
-    if register.obis.counts_up and not register.unit.is_quantity:
+    counts = register.unit.is_quantity or (
+        # A heat cost allocator counts units of its own.
+        register.obis.a == _HEAT_COST and register.unit is Unit.NONE
+    )
+    if register.obis.counts_up and not counts:
         # A meter counts an amount; the number would mean something else.
         raise Unusable("unknown_unit")
 
