@@ -122,6 +122,9 @@ def _replaced(faults: FaultSet, action: str | None) -> Response | None:
         return Response(302, [("Location", str(fault["to"]))])
     if fault := faults.take("server_error", action):
         return Response(int(fault["status"]), [("Content-Type", "text/html")], b"")
+    if fault := faults.take("busy", action):
+        later = [("Retry-After", str(int(fault["seconds"])))]
+        return Response(int(fault["status"]), later, b"")
     if faults.take("garbage_body", action):
         return Response(200, [("Content-Type", "text/html")], os.urandom(20_000))
     return None

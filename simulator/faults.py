@@ -68,6 +68,10 @@ _WIRE: dict[str, FaultInfo] = {
     "truncated": FaultInfo("Sends the first half of the page as if it were whole."),
     "empty_body": FaultInfo("Answers HTTP 200 with an empty body, headers kept."),
     "server_error": FaultInfo("Answers with an HTTP error status.", {"status": 500}),
+    "busy": FaultInfo(
+        "Answers that it has too much to do, and when to come back (Retry-After).",
+        {"status": 503, "seconds": 120},
+    ),
     "other_web_server": FaultInfo(
         "Another device sits at the address: a router's login page, no Digest."
     ),

@@ -14,7 +14,7 @@ from . import backoff, devices, failures, issues, schedule
 from .budget import Allowance, Kind
 from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identifier
 from .han.driver import Driver, Vendor
-from .han.errors import SmgwError, SmgwLoginError
+from .han.errors import PortalLocked, SmgwError, SmgwLoginError
 from .han.model import Snapshot
 from .logins import OWN_FAILURES, Login, Logins
 from .memory import GatewayMemory, Hold, Trouble
@@ -53,13 +53,13 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self._driver = driver
         self.memory = memory
         self.budget = memory.budget
-        self.budget.allowance = Allowance(floor=vendor.floor, per_hour=vendor.per_hour)
         self.logins = Logins(entry, memory.logins)
         for login in self.logins:
             # The same password once more, at each start, could lock the owner out.
             login.error = memory.refusal(login.credentials)
         self._recall()
         self._interval = self.interval
+        self._allow()
         self._plan_next()
         self.last_error: SmgwError | None = None
 
@@ -70,10 +70,16 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @property
     def interval(self) -> timedelta:
-        """Return the time between readings that the owner chose."""
+        """Return the time between readings that the owner chose, if it makes sense."""
         minutes = self.config_entry.options.get(CONF_INTERVAL)
         chosen = timedelta(minutes=minutes) if minutes else DEFAULT_INTERVAL
-        return max(chosen, self.vendor.floor)
+        return max(chosen, self.floor)
+
+    @property
+    def floor(self) -> timedelta:
+        """Return how often reading an account brings something new."""
+        live = self.vendor.live_floor if self.logins.live else None
+        return live or self.vendor.floor
 
     @property
     def period(self) -> timedelta:
@@ -130,6 +136,12 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self.logins.renew(login_id)
         self.async_settings_changed()
 
+    def _allow(self) -> bool:
+        """Have the budget follow what the gateway bears; say if that changed."""
+        allowance = Allowance(floor=self.floor, per_hour=self.vendor.per_hour)
+        before, self.budget.allowance = self.budget.allowance, allowance
+        return allowance != before
+
     def _recall(self) -> bool:
         """Take over what accounts saw in an earlier run or in a flow; say if any did."""
         recalled = False
@@ -144,6 +156,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         """Show what a flow has read: the gateway works."""
         if not self.last_update_success:
             LOGGER.info("Fetching %s data recovered", self.name)
+        self._allow()
         self._plan_next()
         snapshot = self.logins.merged(self.gateway_id)
         devices.async_show_firmware(self.hass, self.config_entry, snapshot.gateway)
@@ -212,7 +225,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         if asked:
             return None
         # A fault often passes soon; a day would be long to wait.
-        every = self.vendor.floor if self.memory.trouble else self._interval
+        every = self.floor if self.memory.trouble else self.interval
         now = dt_util.utcnow()
         login = self.logins.due(now, every)
         if login is None or self.budget.may(Kind.POLL):
@@ -250,10 +263,13 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         else:
             self.logins.saw(login, snapshot, begun)
             self.memory.saw(login.credentials, snapshot, begun)
+            if self._allow():
+                self._plan_next()
             if failed_before and len(self.logins) > 1:
                 LOGGER.info("%s, login %s works again", self.name, login.title)
         finally:
-            self.memory.async_save()
+            # Where no session is counted, a lost note of one does no harm.
+            self.memory.async_save(rarely=self.vendor.per_hour is None)
 
     def _all_failed(
         self, err: SmgwError, asked: bool, *, sent: bool
@@ -271,13 +287,15 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         floor = self.budget.allowance.floor
         count = self.memory.failures + 1
         pause = backoff.wait(count, floor, sent=sent, share=random())
-        if hold := failures.hold_of(err):
-            self.memory.hold = hold
-            self._due = hold.until
-        elif pause is None:
+        if pause is None:
             self._plan_again()
         else:
             self._due = dt_util.utcnow() + pause
+        if hold := failures.hold_of(err):
+            self.memory.hold = hold
+            # A lock has an end; a time to come back is the earliest.
+            locked = isinstance(err, PortalLocked)
+            self._due = hold.until if locked else max(self._due, hold.until)
         self.memory.failed(err, sent=sent, until=self._due)
         return failures.for_poll(err)
 

@@ -9,6 +9,7 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN
 from .han.errors import (
     CertificateChanged,
+    GatewayBusy,
     PortalLocked,
     SmgwConnectionError,
     SmgwError,
@@ -46,9 +47,13 @@ def lock_of(hold: Hold | None) -> PortalLocked | None:
 def hold_of(err: SmgwError) -> Hold | None:
     """Return how long the gateway itself wants to be left alone, if it says so."""
     if isinstance(err, PortalLocked):
-        until = dt_util.utcnow() + err.remaining + _MARGIN
-        return Hold(until=until, key=err.key, placeholders=err.placeholders)
-    return None
+        pause = err.remaining + _MARGIN
+    elif isinstance(err, GatewayBusy):
+        pause = err.pause
+    else:
+        return None
+    until = dt_util.utcnow() + pause
+    return Hold(until=until, key=err.key, placeholders=err.placeholders)
 
 
 def is_silence(err: SmgwError) -> bool:

@@ -5,7 +5,7 @@ its own registers. One fails alone, and is read in its turn.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
@@ -19,6 +19,7 @@ from .han.errors import (
     SmgwError,
     SmgwLoginError,
 )
+from .han.live import Liveness
 from .han.model import Credentials, Gateway, Meter, Snapshot
 from .han.status import worst
 from .models import SmgwConfigEntry
@@ -46,6 +47,7 @@ class Login:
     title: str
     credentials: Credentials
     notes: LoginNotes
+    liveness: Liveness = field(default_factory=Liveness)
     snapshot: Snapshot | None = None
     error: SmgwError | None = None
     """What the last session failed with, if it was the account's own failure."""
@@ -115,6 +117,11 @@ class Logins:
     def some_work(self) -> bool:
         """Say whether an account works."""
         return any(login.works for login in self)
+
+    @property
+    def live(self) -> bool:
+        """Say whether an account sees values of this moment."""
+        return any(login.works and login.liveness.live for login in self)
 
     @property
     def registers(self) -> set[RegisterKey]:
@@ -195,6 +202,7 @@ class Logins:
         login.snapshot = snapshot
         login.error = None
         login.notes.saw(snapshot, at)
+        login.liveness.saw(snapshot, at)
         self._compare(snapshot.gateway.clock, at)
 
     def _compare(self, shown: datetime | None, now: datetime) -> None:

@@ -25,6 +25,7 @@ from .han.errors import (
 from .han.evidence import Evidence
 from .han.model import Account, ClientCertificate, Snapshot
 from .notes import LoginNotes
+from .schedule import QUARTER
 from .stored import as_json, of_json
 
 _VERSION = 1
@@ -87,6 +88,7 @@ class GatewayMemory:
         self._store = Store[dict[str, Any]](
             hass, _VERSION, f"{DOMAIN}.{gateway_id.lower()}"
         )
+        self._written = dt_util.utc_from_timestamp(0)
         self.learned: dict[str, Any] = {}
         """The driver's own notes."""
         self.hold: Hold | None = None
@@ -184,9 +186,14 @@ class GatewayMemory:
         self.hold = self.trouble = self.down_since = None
 
     @callback
-    def async_save(self) -> None:
-        """Write to disk in a moment."""
-        self._store.async_delay_save(self._as_dict, 1)
+    def async_save(self, *, rarely: bool = False) -> None:
+        """Write to disk in a moment; `rarely`: a quarter hour after the last time.
+
+        A reading each minute should not wear the disk out. A proper end writes anyway.
+        """
+        due = (self._written + QUARTER - dt_util.utcnow()).total_seconds()
+        delay = min(max(due, 1), QUARTER.total_seconds()) if rarely else 1
+        self._store.async_delay_save(self._as_dict, delay)
 
     async def async_load(self) -> None:
         """Read what an earlier run learned."""
@@ -227,6 +234,7 @@ class GatewayMemory:
             self.trouble = Trouble(**{**trouble, "until": _moment(trouble["until"])})
 
     def _as_dict(self) -> dict[str, Any]:
+        self._written = dt_util.utcnow()
         return {
             "learned": dict(self.learned),
             "refused": dict(self._refused),

@@ -274,3 +274,25 @@ async def test_added_again_within_the_hour(
     assert "11:07" in (entry.reason or "")
     await timeline.go_to(START + HOUR + SETTLED)
     assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_a_busy_gateway_is_left_alone(
+    hass: HomeAssistant, three: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """As long as it says, over a restart too; an owner in a form may still try."""
+    await timeline.go_to(SLOT + HOUR)
+    gateway.faults.add("busy", seconds=2700)
+    slot = SLOT + HOUR + timedelta(minutes=15)
+    await timeline.go_to(slot)
+    gateway.faults.clear()
+    gateway.clear_requests()
+    await restart(hass, three, timeline)
+    assert three.error_reason_translation_key == "gateway_busy"
+    assert "45 minutes" in (three.reason or "")
+    for minutes in range(1, 44):
+        await timeline.go_to(slot + timedelta(minutes=minutes))
+    assert gateway.requests == []
+    assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
+    for minutes in range(45, 62):
+        await timeline.go_to(slot + timedelta(minutes=minutes))
+    assert hass.states.get(IMPORT).state != STATE_UNAVAILABLE

@@ -267,6 +267,7 @@ FAILURES = [
     ("other_web_server", errors.NotAGateway),
     ("redirect", errors.NotAGateway),
     ("server_error", errors.GatewayFault),
+    ("busy", errors.GatewayBusy),
     ("tls_close", errors.TlsFailed),
     ("refuse_tls", errors.TlsFailed),
     ("refuse_renegotiation_info", errors.RenegotiationRefused),

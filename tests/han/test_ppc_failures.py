@@ -149,6 +149,7 @@ async def test_lockout_after_wrong_passwords(
         ("other_web_server", errors.NotAGateway),
         ("garbage", errors.NotAGateway),
         ("server_error", errors.GatewayFault),
+        ("busy", errors.GatewayBusy),
         ("drop_before_answer", errors.ConnectionCut),
         ("drop_mid_answer", errors.ConnectionCut),
         ("tls_close", errors.TlsFailed),
@@ -178,6 +179,7 @@ async def test_each_failure_has_its_class(
     ("fault", "error"),
     [
         ("server_error", errors.GatewayFault),
+        ("busy", errors.GatewayBusy),
         ("drop_before_answer", errors.ConnectionCut),
         ("drop_mid_answer", errors.ConnectionCut),
         ("truncated", errors.PageUnreadable),

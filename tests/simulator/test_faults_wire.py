@@ -196,6 +196,15 @@ def test_fault_garbage(start: Start, connect: Connect) -> None:
         client.raw("GET")
 
 
+def test_fault_busy(start: Start, connect: Connect) -> None:
+    """A status and a time to wait, of the meter pages only."""
+    client = connect(start("busy:status=429,seconds=90,action=showMeterProfile"))
+    client.login()
+    reply = client.profile(STAIRS)
+    assert (reply.status, reply.headers["Retry-After"]) == (429, "90")
+    assert client.post("meterform").status == 200
+
+
 def test_fault_garbage_body(start: Start, connect: Connect) -> None:
     """HTTP with a body of noise."""
     client = connect(start("garbage_body:action=meterform"))

@@ -45,6 +45,8 @@ class Vendor:
     """Sessions nearer to each other than this harm the gateway."""
     per_hour: int | None = None
     """Sessions it bears in any hour; None where it keeps no sessions."""
+    live_floor: timedelta | None = None
+    """The floor while it delivers values of this moment; None if it never does."""
 
 
 VENDORS = {
@@ -79,6 +81,7 @@ VENDORS = {
             driver=emh.EmhDriver,
             # Live ones bear being asked each minute (observed); not all are live.
             floor=timedelta(minutes=15),
+            live_floor=timedelta(minutes=1),
         ),
     )
 }

@@ -364,6 +364,22 @@ class GatewayFault(SmgwError):
     key = "gateway_fault"
 
 
+class GatewayBusy(SmgwError):
+    """The gateway asks to be left alone for a while (HTTP 429, or 503 with a time)."""
+
+    key = "gateway_busy"
+
+    def __init__(self, pause: timedelta) -> None:
+        """Keep how long."""
+        super().__init__(f"busy for {pause}")
+        self.pause = pause
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        return {"minutes": str(-(-self.pause // timedelta(minutes=1)))}
+
+
 class PageTooLarge(SmgwError):
     """An answer larger than any page of a gateway."""
 

@@ -1,12 +1,15 @@
 """Failures of socket, TLS and HTTP, each given its own name. The only place that does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 import errno
 import socket
 import ssl
 
 import aiohttp
+from aiohttp import hdrs
 
 from .errors import (
     AnswerTimeout,
@@ -15,6 +18,7 @@ from .errors import (
     ClientCertificateRefused,
     ConnectionCut,
     ConnectionRefused,
+    GatewayBusy,
     GatewayFault,
     HandshakeRefused,
     HostNotFound,
@@ -34,6 +38,11 @@ _NOT_THE_PIN = frozenset({7, 18, 19, 20, 21})
 
 class OtherBytes(ssl.SSLError):
     """Another certificate than the pinned one, though its key passed OpenSSL's check."""
+
+
+# What a gateway gets that does not say how long it is busy, and the longest it gets.
+_REST = timedelta(minutes=15)
+_LONGEST_REST = timedelta(hours=6)
 
 
 @contextmanager
@@ -57,6 +66,26 @@ def typed_failures(zone: str | None = None) -> Iterator[None]:
         # Not `from err`: aiohttp's error holds the request's headers. ValueError: a
         # challenge that is no text, or names no address, makes aiohttp itself stumble.
         raise NotAGateway(type(err).__name__) from None
+
+
+def raise_if_busy(status: int, headers: Mapping[str, str]) -> None:
+    """Raise `GatewayBusy` for an answer that asks to come back later (RFC 9110, 10.2.3)."""
+    asked = _retry_after(headers)
+    if status == 429 or (status == 503 and asked is not None):
+        raise GatewayBusy(min(_REST if asked is None else asked, _LONGEST_REST))
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long to wait: seconds, or a time on the gateway's own clock."""
+    value = headers.get(hdrs.RETRY_AFTER, "").strip()
+    if value.isdecimal():
+        return timedelta(seconds=min(int(value[:9]), 10**6))
+    try:
+        until = parsedate_to_datetime(value)
+        pause = until - parsedate_to_datetime(headers.get(hdrs.DATE, ""))
+    except ValueError, TypeError:
+        return None
+    return max(pause, timedelta(0))
 
 
 def unexpected_status(status: int) -> SmgwError:

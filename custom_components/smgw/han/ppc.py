@@ -20,6 +20,7 @@ from .errors import (
     AnswerTimeout,
     ClientCertificateRefused,
     ConnectionCut,
+    GatewayBusy,
     NoData,
     NoMeterAssigned,
     PageUnreadable,
@@ -190,7 +191,7 @@ class PpcDriver:
             if proven:
                 raise
             raise _OddFirstAnswer(err) from err
-        except SmgwConnectionError, PortalLocked:
+        except SmgwConnectionError, PortalLocked, GatewayBusy:
             raise
         except SmgwError as err:
             raise _OddFirstAnswer(err) from err

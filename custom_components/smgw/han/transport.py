@@ -35,7 +35,7 @@ from .errors import (
     WrongCurve,
 )
 from .evidence import Evidence
-from .failures import typed_failures, upon_certificate
+from .failures import raise_if_busy, typed_failures, upon_certificate
 from .model import Account, ClientCertificate, Credentials
 from .tls import PinnedContext, PinnedTls, listens, refusal
 
@@ -217,8 +217,8 @@ class Connection:
         """Send one request and read the whole answer, at most `most` bytes (`MAX_BODY`).
 
         Redirects are not followed: a consumer interface leads nowhere else. `within`
-        is a shorter limit in seconds. Raises `SmgwConnectionError`, `PageTooLarge`,
-        `NotAGateway` for what is no HTTP, and the login errors of a certificate.
+        is a shorter limit in seconds. Raises `SmgwConnectionError`, `GatewayBusy`,
+        `PageTooLarge`, `NotAGateway` for what is no HTTP, and a certificate's login errors.
         """
         self._latest = b""
         refused: HandshakeRefused | None = None
@@ -239,6 +239,7 @@ class Connection:
                     ):
                         self._tls.worked(context)
                         self._latest = await _read_capped(response, most or MAX_BODY)
+                        raise_if_busy(response.status, response.headers)
                         return Answer(response.status, response.headers, self._latest)
             except HandshakeRefused as err:
                 if self._own is not None and context.trusted:

@@ -35,6 +35,7 @@ CASES = (
     fails("truncated", "page_unreadable", action=_VALUES),
     fails("server_error", "gateway_fault", at=CERTIFICATE),
     fails("server_error", "gateway_fault", action=_VALUES, status=503),
+    replace(fails("busy", "gateway_busy", at=CERTIFICATE), told={"minutes": "2"}),
     # Login, sessions, rights.
     replace(
         fails("refuse_200", "login_refused", issue="account_refused"),
