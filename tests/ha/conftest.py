@@ -11,6 +11,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    MockUser,
     async_fire_time_changed,
 )
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
@@ -167,6 +168,12 @@ def timeline(
 ) -> Timeline:
     """Both clocks."""
     return Timeline(hass, freezer, clock)
+
+
+async def fresh_token(hass: HomeAssistant, user: MockUser) -> str:
+    """Return an access token that is valid now; a test's own is soon too old."""
+    token = await hass.auth.async_create_refresh_token(user, "https://owner.example")
+    return hass.auth.async_create_access_token(token)
 
 
 def enable(hass: HomeAssistant, unique_id: str) -> None:

@@ -18,7 +18,7 @@ from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
-from .conftest import Timeline, set_up
+from .conftest import Timeline, fresh_token, set_up
 from .test_logins import EXPORT, IMPORT, SLOT, add, login_id
 from .test_repairs import issues, start
 
@@ -74,9 +74,8 @@ async def client(
 async def log_in(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, user: MockUser
 ) -> Any:
-    """Log a browser in; a token of the test's beginning is too old by now."""
-    token = await hass.auth.async_create_refresh_token(user, "https://owner.example")
-    return await hass_client(hass.auth.async_create_access_token(token))
+    """Log a browser in."""
+    return await hass_client(await fresh_token(hass, user))
 
 
 async def submit(client: Any, flow: dict[str, Any], **fields: str) -> dict[str, Any]:
