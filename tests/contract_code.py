@@ -50,6 +50,7 @@ class Flow:
     steps: set[Shown] = field(default_factory=set)
     errors: set[Shown] = field(default_factory=set)
     aborts: set[Shown] = field(default_factory=set)
+    menus: dict[str, set[str]] = field(default_factory=dict)
 
 
 class Module:
@@ -289,30 +290,52 @@ def key_like_constants(tree: ast.Module) -> set[str]:
     }
 
 
+def family(module: Module, node: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
+    """Return a class and those of our own that it inherits from, with their modules."""
+    yield module, node
+    for base in node.bases:
+        while isinstance(base, ast.Subscript):
+            base = base.value
+        kind = module.names.get(base.id) if isinstance(base, ast.Name) else None
+        if isinstance(kind, type) and kind.__module__.startswith(f"{PACKAGE}."):
+            parent = Module(Path(inspect.getfile(kind)))
+            for part in parent.tree.body:
+                if isinstance(part, ast.ClassDef) and part.name == kind.__name__:
+                    yield from family(parent, part)
+
+
 class FlowReader:
-    """Reads one flow class."""
+    """Reads one flow class, with what it inherits from classes of our own."""
 
     def __init__(self, module: Module, node: ast.ClassDef) -> None:
         """Find the helpers of the class that show a form for others."""
         self.module = module
-        self.methods = [
-            part
-            for part in node.body
+        methods = [
+            (part_of, part)
+            for part_of, parent in family(module, node)
+            for part in parent.body
             if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
         ]
         self.helpers = {
             method.name: method
-            for method in self.methods
+            for _, method in methods
             if not method.name.startswith("async_step_")
             and any(name == "async_show_form" for name, _ in calls(method))
         }
         self.flow = Flow()
-        for method in self.methods:
+        for part_of, method in methods:
+            self.module = part_of
             self._read(method)
 
     def _read(self, method: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for name, call in calls(method):
-            if (
+            if name == "async_show_menu":
+                self._menu(call)
+            elif name == "AbortFlow":
+                reason = self.module.text(call.args[0])
+                assert reason, f"{method.name}: which abort is this?"
+                self.flow.aborts.add(Shown(reason))
+            elif (
                 name == "async_show_form" and method.name not in self.helpers
             ) or name in self.helpers:
                 self._form(method, name, call)
@@ -332,6 +355,16 @@ class FlowReader:
                 kind = "reauth" if "reauth" in method.name else "reconfigure"
                 self.flow.aborts.add(Shown(reason or f"{kind}_successful"))
         self._errors(method)
+
+    def _menu(self, call: ast.Call) -> None:
+        step = self.module.text(keyword(call, "step_id"))
+        assert step, f"line {call.lineno}: which step is this?"
+        given = literal_keys(keyword(call, "description_placeholders"))
+        self.flow.steps.add(Shown(step, given))
+        self.flow.fields.setdefault(step, set())
+        options = keyword(call, "menu_options")
+        assert isinstance(options, ast.Name), f"line {call.lineno}: which options?"
+        self.flow.menus[step] = set(self.module.names[options.id])
 
     def _form(self, method: ast.AST, name: str, call: ast.Call) -> None:
         step = self.module.text(

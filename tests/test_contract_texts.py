@@ -148,6 +148,8 @@ def test_flow_steps(english: dict[str, Any]) -> None:
         assert steps.keys() == {step.key for step in flow.steps}
         for step, fields in flow.fields.items():
             assert steps[step].get("data", {}).keys() == fields, f"{place}.{step}"
+            options = flow.menus.get(step, set())
+            assert steps[step].get("menu_options", {}).keys() == options, step
 
 
 def test_flow_errors(english: dict[str, Any]) -> None:
@@ -237,6 +239,8 @@ def test_fix_flows(english: dict[str, Any]) -> None:
         for step, fields in flow.fields.items():
             shown = texts["step"][step]
             assert shown.get("data", {}).keys() == fields, step
+            options = flow.menus.get(step, set())
+            assert shown.get("menu_options", {}).keys() == options, step
             assert shown.get("data_description", {}).keys() == fields, step
         given = set.intersection(*(set(step.placeholders) for step in flow.steps))
         fits(flow.errors, texts.get("error", {}), given)

@@ -3,11 +3,12 @@
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.typing import ConfigType
 
 from . import issues
 from .attempt import async_driver
-from .const import DOMAIN, PLATFORMS, meter_identifier
+from .const import DOMAIN, PLATFORMS, SIGNAL_LOGINS, meter_identifier
 from .coordinator import SmgwCoordinator
 from .han.driver import VENDORS
 from .memory import async_forget, async_memory
@@ -94,3 +95,4 @@ async def _async_entry_changed(hass: HomeAssistant, entry: SmgwConfigEntry) -> N
         hass.config_entries.async_schedule_reload(entry.entry_id)
         return
     entry.runtime_data.coordinator.async_settings_changed()
+    async_dispatcher_send(hass, SIGNAL_LOGINS.format(entry.entry_id))

@@ -1,25 +1,22 @@
 """One attempt to log in and read the meters, as flows make it before they save."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     ConfigEntryState,
     ConfigSubentry,
     ConfigSubentryData,
 )
-from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from . import failures
 from .const import SUBENTRY_LOGIN
+from .han.client_certificate import facts
 from .han.driver import VENDORS, Driver
-from .han.errors import SmgwError
-from .han.model import Credentials
+from .han.errors import ClientKeyUnusable, SmgwError
+from .han.model import Account, Credentials
 from .memory import async_memory
-from .models import GatewayConfig, SmgwConfigEntry
+from .models import GatewayConfig, SmgwConfigEntry, account_data, account_of
 
 
 async def async_driver(hass: HomeAssistant, config: GatewayConfig) -> Driver:
@@ -29,30 +26,26 @@ async def async_driver(hass: HomeAssistant, config: GatewayConfig) -> Driver:
     return VENDORS[config.vendor].driver(transport, memory.learned, dt_util.utcnow)
 
 
-async def async_try_login(
-    hass: HomeAssistant, config: GatewayConfig, account: Mapping[str, Any]
-) -> SmgwError | None:
-    """Log in and read the meters once. Return what went wrong.
+async def async_log_in(
+    hass: HomeAssistant, config: GatewayConfig, account: Account
+) -> None:
+    """Log in and read the meters once. Raises `SmgwError`.
 
     The owner is waiting, so the budget does not refuse it; but it counts. What was read
     is kept for the entry, which so needs no session of its own.
     """
     driver = await async_driver(hass, config)
     memory = await async_memory(hass, config.gateway_id)
-    credentials = Credentials(
-        user=account[CONF_USERNAME], password=account[CONF_PASSWORD]
-    )
     begun = dt_util.utcnow()
     if lock := failures.lock_of(memory.hold):
-        return lock
+        raise lock
     try:
-        snapshot = await driver.read_latest(credentials)
+        snapshot = await driver.read_latest(account)
     except SmgwError as err:
         memory.hold = failures.hold_of(err) or memory.hold
-        return err
+        raise
     # Whatever held the polls back is over with it.
-    memory.saw(credentials, snapshot, begun)
-    return None
+    memory.saw(account, snapshot, begun)
 
 
 @callback
@@ -60,7 +53,7 @@ def async_keep_login(
     hass: HomeAssistant,
     entry: SmgwConfigEntry,
     login: ConfigSubentry,
-    account: Mapping[str, Any],
+    account: Account,
     title: str,
 ) -> None:
     """Store an account that has just worked, and have it read again.
@@ -68,7 +61,7 @@ def async_keep_login(
     The entry hears of a change by itself; but what was refused may work again with
     nothing changed here, and an entry that failed to load hears nothing.
     """
-    new = login_subentry(account)
+    new = login_subentry(account, title)
     loaded = entry.state is ConfigEntryState.LOADED
     hass.config_entries.async_update_subentry(
         entry, login, data=new["data"], title=title, unique_id=new["unique_id"]
@@ -87,22 +80,42 @@ def async_end_reauth(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
 
 
 def account_taken(
-    entry: SmgwConfigEntry, account: Mapping[str, Any], but: str | None = None
+    entry: SmgwConfigEntry, account: Account, but: str | None = None
 ) -> bool:
     """Say whether another login of the gateway has this account."""
-    unique_id = login_subentry(account)["unique_id"]
     return any(
-        login.unique_id == unique_id and login.subentry_id != but
+        login.unique_id == _unique_id(account) and login.subentry_id != but
         for login in entry.get_subentries_of_type(SUBENTRY_LOGIN)
     )
 
 
-def login_subentry(account: Mapping[str, Any]) -> ConfigSubentryData:
+def login_subentry(account: Account, title: str) -> ConfigSubentryData:
     """Return a login as the entry keeps it."""
-    user = account[CONF_USERNAME]
     return ConfigSubentryData(
-        data={CONF_USERNAME: user, CONF_PASSWORD: account[CONF_PASSWORD]},
+        data=account_data(account),
         subentry_type=SUBENTRY_LOGIN,
-        title=user,
-        unique_id=f"{SUBENTRY_LOGIN}_{user}",
+        title=title,
+        unique_id=_unique_id(account),
     )
+
+
+def default_title(account: Account) -> str:
+    """Return the title of a login that was given no name."""
+    if isinstance(account, Credentials):
+        return account.user
+    told = facts(account)
+    return told.name or told.fingerprint[:11]
+
+
+def own_title(login: ConfigSubentry) -> str | None:
+    """Return the name that the owner gave a login; None if it has none."""
+    try:
+        usual = default_title(account_of(login.data))
+    except ClientKeyUnusable:
+        # Damaged in the store, so nobody knows.
+        return login.title
+    return login.title if login.title != usual else None
+
+
+def _unique_id(account: Account) -> str:
+    return f"{SUBENTRY_LOGIN}_{account.identity}"

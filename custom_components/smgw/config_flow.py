@@ -11,16 +11,19 @@ import probatio
 
 from homeassistant.config_entries import (
     SOURCE_IGNORE,
+    SOURCE_REAUTH,
     ConfigEntry,
     ConfigEntryState,
     ConfigFlow,
+    ConfigFlowContext,
     ConfigFlowResult,
     ConfigSubentry,
     ConfigSubentryFlow,
     OptionsFlow,
 )
-from homeassistant.const import CONF_HOST, CONF_PASSWORD
+from homeassistant.const import CONF_HOST
 from homeassistant.core import callback
+from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
@@ -33,13 +36,7 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.util import dt as dt_util
 
-from .attempt import (
-    account_taken,
-    async_driver,
-    async_keep_login,
-    async_try_login,
-    login_subentry,
-)
+from .attempt import async_driver, login_subentry
 from .const import (
     CONF_INTERVAL,
     CONF_LOGIN,
@@ -55,7 +52,9 @@ from .han.certificate import GatewayCertificate
 from .han.driver import VENDORS, Vendor, vendor_of
 from .han.errors import NotAGateway, SmgwError, UnsupportedVendor
 from .han.ids import flag
-from .login_flow import LOGIN_SCHEMA, LoginSubentryFlow
+from .han.model import Account
+from .login_flow import LoginSubentryFlow
+from .login_steps import WAYS, LoginSteps, Place
 from .models import GatewayConfig, SmgwConfigEntry
 
 USER_SCHEMA = probatio.Schema({probatio.Required(CONF_HOST): TextSelector()})
@@ -70,7 +69,9 @@ INTERVAL_SELECTOR = NumberSelector(
 )
 
 
-class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
+class SmgwConfigFlow(
+    LoginSteps[ConfigFlowContext, ConfigFlowResult, str], ConfigFlow, domain=DOMAIN
+):
     """Sets up one gateway with its first login."""
 
     VERSION = 1
@@ -79,6 +80,8 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
     _certificate: GatewayCertificate
     _announced: str | None = None
     """The name a gateway announces itself by, if that began the flow."""
+    # Which login a reauth is for.
+    _login_id: str
 
     @staticmethod
     @callback
@@ -166,7 +169,7 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
             except SmgwError as err:
                 error = err
             else:
-                return await self.async_step_login()
+                return await self.async_step_way()
         return self._form(
             "certificate",
             probatio.Schema({}),
@@ -181,72 +184,58 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
             address=str(self._address),
         )
 
-    async def async_step_login(
+    async def async_step_way(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the consumer account; test login and meters."""
-        error: SmgwError | None = None
-        if user_input is not None:
-            config = self._config()
-            error = await async_try_login(self.hass, config, user_input)
-            if error is None:
-                return self.async_create_entry(
-                    title=config.gateway_id,
-                    data=config.as_data(),
-                    subentries=[login_subentry(user_input)],
-                )
-        return self._form(
-            "login",
-            LOGIN_SCHEMA,
-            user_input,
-            error,
-            gateway_id=self._certificate.gateway_id,
+        """Ask by which way the first account logs in."""
+        return self.async_show_menu(
+            step_id="way",
+            menu_options=WAYS,
+            description_placeholders={"gateway_id": self._certificate.gateway_id},
         )
 
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
-        """Start over with the login after the gateway refused it."""
+        """Start over with the login after the gateway refused it.
+
+        It is asked for when no login works: of several, one after the other.
+        """
+        logins = self._refused_logins()
+        if not logins:
+            return self.async_abort(reason="no_login")
+        if len(logins) > 1:
+            return await self.async_step_reauth_login()
+        (self._login_id,) = logins
         return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_login(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask which login is to be mended."""
+        if user_input is not None:
+            self._login_id = user_input[CONF_LOGIN]
+            return await self.async_step_reauth_confirm()
+        return self._form(
+            "reauth_login",
+            _choice_schema(self._refused_logins()),
+            None,
+            None,
+            gateway_id=self._get_reauth_entry().unique_id or "",
+        )
 
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for an account anew; over the pinned certificate it is the same gateway.
-
-        It is asked for when no login works: of several, one after the other.
-        """
-        entry: SmgwConfigEntry = self._get_reauth_entry()
-        logins = {
-            login.subentry_id: login
-            for login in entry.get_subentries_of_type(SUBENTRY_LOGIN)
-        }
-        if not logins:
-            return self.async_abort(reason="no_login")
-        first = next(iter(logins))
-        gateway_id = entry.unique_id or ""
-        error: SmgwError | None = None
-        if user_input is not None:
-            login = logins.get(user_input.get(CONF_LOGIN, first), logins[first])
-            if account_taken(entry, user_input, but=login.subentry_id):
-                return self.async_show_form(
-                    step_id="reauth_confirm",
-                    data_schema=_login_schema(logins),
-                    errors={"base": "account_taken"},
-                    description_placeholders={"gateway_id": gateway_id},
-                )
-            config = GatewayConfig.of(entry)
-            error = await async_try_login(self.hass, config, user_input)
-            if error is None:
-                async_keep_login(self.hass, entry, login, user_input, login.title)
-                return self.async_abort(reason="reauth_successful")
-        suggested = user_input or {CONF_LOGIN: first, **logins[first].data}
-        return self._form(
-            "reauth_confirm",
-            _login_schema(logins),
-            suggested,
-            error,
-            gateway_id=gateway_id,
+        """Ask by which way it logs in; over the pinned certificate it is the same gateway."""
+        place = self._place()
+        return self.async_show_menu(
+            step_id="reauth_confirm",
+            menu_options=WAYS,
+            description_placeholders={
+                "gateway_id": place.config.gateway_id,
+                "login": place.title,
+            },
         )
 
     async def async_step_reconfigure(
@@ -292,6 +281,33 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
             old=pinned.fingerprint,
             new=self._certificate.fingerprint,
         )
+
+    @override
+    def _place(self) -> Place:
+        if self.source != SOURCE_REAUTH:
+            return Place(config=self._config())
+        entry: SmgwConfigEntry = self._get_reauth_entry()
+        if (login := entry.subentries.get(self._login_id)) is None:
+            raise AbortFlow("no_login")
+        return Place(config=GatewayConfig.of(entry), entry=entry, login=login)
+
+    @override
+    def _logged_in(
+        self, place: Place, account: Account, title: str
+    ) -> ConfigFlowResult:
+        if place.login is None:
+            return self.async_create_entry(
+                title=place.config.gateway_id,
+                data=place.config.as_data(),
+                subentries=[login_subentry(account, title)],
+            )
+        self._change_login(place, account, title)
+        return self.async_abort(reason="reauth_successful")
+
+    def _refused_logins(self) -> dict[str, ConfigSubentry]:
+        """Return the logins of the entry; a reauth starts when none of them works."""
+        logins = self._get_reauth_entry().get_subentries_of_type(SUBENTRY_LOGIN)
+        return {login.subentry_id: login for login in logins}
 
     def _reconfigured(self, entry: SmgwConfigEntry) -> ConfigFlowResult:
         self._change_data(entry)
@@ -361,24 +377,6 @@ class SmgwConfigFlow(ConfigFlow, domain=DOMAIN):
         ):
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
-    def _form(
-        self,
-        step_id: str,
-        schema: probatio.Schema,
-        suggested: Mapping[str, Any] | None,
-        error: SmgwError | None,
-        **placeholders: str,
-    ) -> ConfigFlowResult:
-        """Show a step, with what was typed (never a password) and what went wrong."""
-        kept = {k: v for k, v in (suggested or {}).items() if k != CONF_PASSWORD}
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, kept),
-            errors={"base": error.key} if error else None,
-            description_placeholders=placeholders
-            | (error.placeholders if error else {}),
-        )
-
 
 class SmgwOptionsFlow(OptionsFlow):
     """How often to read."""
@@ -409,10 +407,8 @@ class SmgwOptionsFlow(OptionsFlow):
         )
 
 
-def _login_schema(logins: Mapping[str, ConfigSubentry]) -> probatio.Schema:
-    """Return the fields of an account; of several logins one is chosen."""
-    if len(logins) == 1:
-        return LOGIN_SCHEMA
+def _choice_schema(logins: Mapping[str, ConfigSubentry]) -> probatio.Schema:
+    """Return the field that chooses one of several logins."""
     choice = SelectSelector(
         SelectSelectorConfig(
             options=[
@@ -421,4 +417,4 @@ def _login_schema(logins: Mapping[str, ConfigSubentry]) -> probatio.Schema:
             ]
         )
     )
-    return LOGIN_SCHEMA.extend({probatio.Required(CONF_LOGIN): choice})
+    return probatio.Schema({probatio.Required(CONF_LOGIN): choice})

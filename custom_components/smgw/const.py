@@ -14,6 +14,15 @@ PLATFORMS: Final = [Platform.SENSOR]
 CONF_VENDOR: Final = "vendor"
 CONF_CERTIFICATE: Final = "certificate"
 
+# A login's data, besides user name and password.
+CONF_CLIENT_CERTIFICATE: Final = "client_certificate"
+"""PEM, with those that vouch for it."""
+CONF_CLIENT_KEY: Final = "client_key"
+"""PEM."""
+
+# Fields of forms.
+CONF_FILE: Final = "file"
+
 # Options.
 CONF_INTERVAL: Final = "interval"
 """Minutes between two readings."""
@@ -21,6 +30,11 @@ CONF_INTERVAL: Final = "interval"
 SUBENTRY_LOGIN: Final = "login"
 CONF_LOGIN: Final = "login"
 """Which login a form means."""
+
+LOGIN_CERTIFICATE: Final = "login_certificate"
+"""Key of the sensors that tell until when a login's certificate is valid."""
+SIGNAL_LOGINS: Final = "smgw_logins_{}"
+"""Sent when the logins of an entry, by its id, may have changed."""
 
 DEFAULT_INTERVAL: Final = timedelta(minutes=15)
 LONGEST_INTERVAL: Final = timedelta(days=1)

@@ -1,12 +1,12 @@
 """What running data change in Home Assistant's registries of devices and entities."""
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .const import DOMAIN, meter_identifier
+from .const import DOMAIN, LOGIN_CERTIFICATE, meter_identifier
 from .han.model import Gateway
 from .models import SmgwConfigEntry
 from .notes import RegisterKey
@@ -23,6 +23,19 @@ def async_show_firmware(
     )
     if device and gateway.firmware and device.sw_version != gateway.firmware:
         registry.async_update_device(device.id, sw_version=gateway.firmware)
+
+
+@callback
+def async_keep_certificates(
+    hass: HomeAssistant, entry: SmgwConfigEntry, unique_ids: Collection[str | None]
+) -> None:
+    """Remove the sensors of certificates that no login has any more."""
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        if entity.translation_key == LOGIN_CERTIFICATE and (
+            entity.unique_id not in unique_ids
+        ):
+            registry.async_remove(entity.entity_id)
 
 
 @callback

@@ -5,14 +5,15 @@ its own registers. One fails alone, and is read in its turn.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
-
 from .const import SUBENTRY_LOGIN
+from .han.client_certificate import facts
 from .han.errors import (
     ClientCertificateDropped,
+    ClientKeyUnusable,
     ContractsEnded,
     NoMeterAssigned,
     NoTemporaryFile,
@@ -20,9 +21,9 @@ from .han.errors import (
     SmgwLoginError,
 )
 from .han.live import Liveness
-from .han.model import Credentials, Gateway, Meter, Snapshot
+from .han.model import Account, ClientCertificate, Gateway, Meter, Snapshot
 from .han.status import worst
-from .models import SmgwConfigEntry
+from .models import SmgwConfigEntry, account_of
 from .notes import LoginNotes, RegisterKey
 from .schedule import is_due
 
@@ -45,13 +46,15 @@ class Login:
 
     subentry_id: str
     title: str
-    credentials: Credentials
+    credentials: Account
     notes: LoginNotes
     liveness: Liveness = field(default_factory=Liveness)
     snapshot: Snapshot | None = None
     error: SmgwError | None = None
     """What the last session failed with, if it was the account's own failure."""
     last_session: datetime | None = None
+    valid_until: datetime | None = None
+    """When its certificate ends; None if it has none."""
 
     @property
     def works(self) -> bool:
@@ -60,7 +63,7 @@ class Login:
 
     @property
     def refused(self) -> bool:
-        """Say whether it waits for a new password."""
+        """Say whether it waits for a new secret."""
         return isinstance(self.error, SmgwLoginError)
 
 
@@ -88,13 +91,11 @@ class Logins:
     def sync(self, entry: SmgwConfigEntry) -> None:
         """Take over what changed in the entry.
 
-        A new password makes an account new; a new title does not.
+        A new secret makes an account new; a new title does not.
         """
         old, self._by_id = self._by_id, {}
         for subentry in entry.get_subentries_of_type(SUBENTRY_LOGIN):
-            credentials = Credentials(
-                user=subentry.data[CONF_USERNAME], password=subentry.data[CONF_PASSWORD]
-            )
+            credentials = account_of(subentry.data)
             login = old.get(subentry.subentry_id)
             if login is None or login.credentials != credentials:
                 notes = self._notes.setdefault(subentry.subentry_id, LoginNotes())
@@ -104,6 +105,7 @@ class Logins:
                     subentry_id=subentry.subentry_id,
                     title=subentry.title,
                     credentials=credentials,
+                    valid_until=_valid_until(credentials),
                     notes=notes,
                 )
             login.title = subentry.title
@@ -252,6 +254,13 @@ class Logins:
 
 def _last_session(login: Login) -> tuple[bool, datetime | None]:
     return login.last_session is not None, login.last_session
+
+
+def _valid_until(account: Account) -> datetime | None:
+    if isinstance(account, ClientCertificate):
+        with suppress(ClientKeyUnusable):
+            return facts(account).not_after
+    return None
 
 
 def _merge(one: Meter, other: Meter) -> Meter:

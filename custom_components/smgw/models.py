@@ -1,15 +1,22 @@
 """What an entry holds at run time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_HOST, CONF_PORT
+from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
 
-from .const import CONF_CERTIFICATE, CONF_VENDOR
+from .const import (
+    CONF_CERTIFICATE,
+    CONF_CLIENT_CERTIFICATE,
+    CONF_CLIENT_KEY,
+    CONF_VENDOR,
+)
 from .han.address import Address
 from .han.certificate import GatewayCertificate, pem_to_der, read_certificate
 from .han.evidence import Evidence
+from .han.model import Account, ClientCertificate, Credentials
 from .han.transport import SessionLog, Timeouts, Transport
 
 if TYPE_CHECKING:
@@ -76,6 +83,25 @@ class GatewayConfig:
             sessions=sessions,
             evidence=evidence,
         )
+
+
+def account_of(data: Mapping[str, Any]) -> Account:
+    """Return the account of a login, from its data."""
+    if CONF_CLIENT_KEY in data:
+        return ClientCertificate(
+            certificate=data[CONF_CLIENT_CERTIFICATE], key=data[CONF_CLIENT_KEY]
+        )
+    return Credentials(user=data[CONF_USERNAME], password=data[CONF_PASSWORD])
+
+
+def account_data(account: Account) -> dict[str, Any]:
+    """Return an account as the data of a login."""
+    if isinstance(account, ClientCertificate):
+        return {
+            CONF_CLIENT_CERTIFICATE: account.certificate,
+            CONF_CLIENT_KEY: account.key,
+        }
+    return {CONF_USERNAME: account.user, CONF_PASSWORD: account.password}
 
 
 @dataclass(slots=True, kw_only=True)

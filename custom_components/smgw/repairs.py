@@ -1,26 +1,26 @@
 """Fix flows: a changed certificate is compared and accepted, a login asked for anew."""
 
 from datetime import datetime
-from typing import Any
-
-import probatio
+from typing import Any, override
 
 from homeassistant.components.repairs import (
     ConfirmRepairFlow,
     RepairsFlow,
+    RepairsFlowContext,
     RepairsFlowResult,
 )
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.util import dt as dt_util
 
-from .attempt import account_taken, async_end_reauth, async_keep_login, async_try_login
+from .attempt import async_end_reauth
 from .const import CONF_CERTIFICATE, CONF_LOGIN
 from .han import probe
 from .han.certificate import GatewayCertificate
 from .han.errors import SmgwError
-from .login_flow import LOGIN_SCHEMA
+from .han.model import Account
+from .login_steps import WAYS, LoginSteps, Place
 from .models import GatewayConfig, SmgwConfigEntry
 from .symptoms import CERTIFICATE_CHANGED, LOGIN_FAILED, last_worked, local_time
 
@@ -75,90 +75,72 @@ class CertificateRepairFlow(RepairsFlow):
         return self.async_create_entry(data={})
 
 
-class LoginRepairFlow(RepairsFlow):
+class LoginRepairFlow(
+    LoginSteps[RepairsFlowContext, RepairsFlowResult, str], RepairsFlow
+):
     """Asks for the account of one login that fails; keeps it once it has worked."""
+
+    _worked: datetime
 
     def __init__(self, entry: SmgwConfigEntry, login_id: str) -> None:
         """Take the entry and the id of its login."""
         self._entry = entry
         self._login_id = login_id
-        login = entry.subentries.get(login_id)
-        self._title = login.title if login else ""
-        self._worked: datetime | None = None
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Start with the account; where it is the operator's fault, say so."""
+        """Ask by which way it logs in; where it is the operator's fault, say so."""
+        place = self._place()
         if self._entry.state is ConfigEntryState.LOADED:
             coordinator = self._entry.runtime_data.coordinator
-            if login := coordinator.logins.get(self._login_id):
-                self._worked = last_worked(login, coordinator.memory)
-        if self._worked:
-            return await self.async_step_refused()
-        return await self.async_step_login()
-
-    async def async_step_login(
-        self, user_input: dict[str, Any] | None = None
-    ) -> RepairsFlowResult:
-        """Ask for the account of a login that was refused."""
-        return await self._ask(
-            "login",
-            LOGIN_SCHEMA,
-            user_input,
-            gateway_id=self._entry.unique_id or "",
-            login=self._title,
+            login = coordinator.logins.get(self._login_id)
+            if login and (worked := last_worked(login, coordinator.memory)):
+                self._worked = worked
+                return await self.async_step_refused()
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=WAYS,
+            description_placeholders={
+                "gateway_id": place.config.gateway_id,
+                "login": place.title,
+            },
         )
 
     async def async_step_refused(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Ask for the account of a login that worked before, unchanged."""
-        now = dt_util.utcnow()
-        return await self._ask(
-            "refused",
-            LOGIN_SCHEMA,
-            user_input,
-            gateway_id=self._entry.unique_id or "",
-            login=self._title,
-            worked=local_time(self._worked or now, now),
+        """Ask the same of a login that worked before, unchanged."""
+        place = self._place()
+        return self.async_show_menu(
+            step_id="refused",
+            menu_options=WAYS,
+            description_placeholders={
+                "gateway_id": place.config.gateway_id,
+                "login": place.title,
+                "worked": local_time(self._worked, dt_util.utcnow()),
+            },
         )
 
-    async def _ask(
-        self,
-        step_id: str,
-        schema: probatio.Schema,
-        user_input: dict[str, Any] | None,
-        **placeholders: str,
-    ) -> RepairsFlowResult:
-        """Show the fields; test what was entered over the pinned certificate."""
+    @override
+    def _place(self) -> Place:
         login = self._entry.subentries.get(self._login_id)
         if login is None or not self.hass.config_entries.async_get_entry(
             self._entry.entry_id
         ):
             # Deleted while the form was open.
-            return self.async_abort(reason="no_login")
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            if account_taken(self._entry, user_input, but=self._login_id):
-                errors["base"] = "account_taken"
-            elif error := await async_try_login(
-                self.hass, GatewayConfig.of(self._entry), user_input
-            ):
-                errors["base"] = error.key
-                placeholders |= error.placeholders
-            else:
-                async_keep_login(self.hass, self._entry, login, user_input, login.title)
-                async_end_reauth(self.hass, self._entry)
-                return self.async_create_entry(data={})
-        suggested = user_input or login.data
-        kept = {key: v for key, v in suggested.items() if key != CONF_PASSWORD}
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, kept),
-            errors=errors,
-            description_placeholders=placeholders,
+            raise AbortFlow("no_login")
+        return Place(
+            config=GatewayConfig.of(self._entry), entry=self._entry, login=login
         )
+
+    @override
+    def _logged_in(
+        self, place: Place, account: Account, title: str
+    ) -> RepairsFlowResult:
+        self._change_login(place, account, title)
+        async_end_reauth(self.hass, self._entry)
+        return self.async_create_entry(data={})
 
 
 async def async_create_fix_flow(

@@ -94,13 +94,25 @@ def _certificate_changed(now: Situation) -> Iterator[Found]:
 def _certificate_expired(now: Situation) -> Iterator[Found]:
     end = now.config.pinned().not_after
     if end <= now.now:
-        yield Found({"valid_until": dt_util.as_local(end).date().isoformat()})
+        yield Found({"valid_until": _day(end)})
 
 
 def _certificate_expiring(now: Situation) -> Iterator[Found]:
     end = now.config.pinned().not_after
     if now.now < end <= now.now + _AHEAD:
-        yield Found({"valid_until": dt_util.as_local(end).date().isoformat()})
+        yield Found({"valid_until": _day(end)})
+
+
+def _login_certificate_expired(now: Situation) -> Iterator[Found]:
+    for login in now.logins:
+        if (end := login.valid_until) and end <= now.now:
+            yield Found({"login": login.title, "valid_until": _day(end)}, login)
+
+
+def _login_certificate_expiring(now: Situation) -> Iterator[Found]:
+    for login in now.logins:
+        if (end := login.valid_until) and now.now < end <= now.now + _AHEAD:
+            yield Found({"login": login.title, "valid_until": _day(end)}, login)
 
 
 def _login_failed(now: Situation) -> Iterator[Found]:
@@ -193,6 +205,8 @@ KINDS = (
     Kind(CERTIFICATE_CHANGED, _certificate_changed, IssueSeverity.ERROR, fixable=True),
     Kind("certificate_expired", _certificate_expired),
     Kind("certificate_expiring", _certificate_expiring),
+    Kind("login_certificate_expired", _login_certificate_expired),
+    Kind("login_certificate_expiring", _login_certificate_expiring),
     Kind(LOGIN_FAILED, _login_failed, IssueSeverity.ERROR, fixable=True),
     Kind("account_refused", _account_refused, IssueSeverity.ERROR),
     Kind("gateway_locked", _gateway_locked),
@@ -206,6 +220,10 @@ KINDS = (
     Kind("login_stale", _login_stale),
     Kind("outage", _outage, IssueSeverity.ERROR),
 )
+
+
+def _day(moment: datetime) -> str:
+    return dt_util.as_local(moment).date().isoformat()
 
 
 def _clock_is_wrong(now: Situation) -> bool:

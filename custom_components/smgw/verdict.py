@@ -106,6 +106,7 @@ def verdict(checkup: Checkup) -> Verdict:
 def account_hints(account: Account, gateway: str) -> tuple[str, ...]:
     """Return what looks odd about an account; what people mix up, in field reports."""
     if not isinstance(account, Credentials):
+        # Nothing of a certificate was typed.
         return ()
     user, secret = account.user, account.password
     odd = {
@@ -143,7 +144,7 @@ def _of_the_way(checkup: Checkup, found: Finding) -> Verdict:
 
 def _of_a_login(checkup: Checkup, login: LoginCheckup, found: Finding) -> Verdict:
     cause = found.cause or Cause(key=UNJUDGED)
-    refused = cause.key in _REFUSALS
+    refused = cause.key in _REFUSALS and isinstance(login.account, Credentials)
     odd = account_hints(login.account, checkup.config.gateway_id)
     return Verdict(
         key=cause.key,

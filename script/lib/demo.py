@@ -96,6 +96,7 @@ async def add_gateway(ha: HAClient, gateway: Gateway) -> None:
         "smgw",
         {"host": gateway.address},
         {},
+        {"next_step_id": "login"},
         {"username": gateway.user, "password": gateway.password},
         known="already_configured",
     )

@@ -157,14 +157,14 @@ class HAClient:
     async def add_integration(
         self, domain: str, *inputs: dict[str, Any], known: str | None = None
     ) -> str | None:
-        """Run a config flow, one dictionary per form; return the entry's id.
+        """Run a config flow, one dictionary per form or menu; return the entry's id.
 
         Returns None if the flow ends with the reason `known`.
         """
         path = "/api/config/config_entries/flow"
         step = await self.rest("POST", path, {"handler": domain})
         for user_input in inputs:
-            if step["type"] != "form":
+            if step["type"] not in ("form", "menu"):
                 break
             step = await self.rest("POST", f"{path}/{step['flow_id']}", user_input)
         if step["type"] == "abort" and step["reason"] == known:

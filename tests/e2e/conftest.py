@@ -159,6 +159,7 @@ def added(home: Home, gateway: PpcGateway) -> PpcGateway:
         forms = (
             {"host": gateway.url},
             {},
+            {"next_step_id": "login"},
             {"username": gateway.user, "password": gateway.password},
         )
         home.call(lambda ha: ha.add_integration("smgw", *forms))

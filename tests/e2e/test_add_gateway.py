@@ -20,6 +20,12 @@ def error(language: str, key: str) -> str:
     return str(texts["config"]["error"][key]).split(".")[0]
 
 
+def way(language: str, key: str) -> str:
+    """Return how a menu calls a way to log in."""
+    texts = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
+    return str(texts["config"]["step"]["way"]["menu_options"][key])
+
+
 def answer(flow: Locator, button: str, **fields: str) -> None:
     """Fill in the form and send it."""
     for name, value in fields.items():
@@ -48,6 +54,7 @@ def test_add(page: Page, home: Home, gateway: PpcGateway, artifacts: Path) -> No
     page.screenshot(path=artifacts / "flow-2-certificate.png")
     answer(flow, "Submit")
 
+    flow.get_by_text(way("en", "login")).click()
     answer(flow, "Submit", username=gateway.user, password="wrong")
     expect(flow.get_by_text(error("en", "wrong_password"))).to_be_visible()
     expect(flow.locator("input[name=username]")).to_have_value(gateway.user)
@@ -96,6 +103,8 @@ def test_in_german(page: Page, other_gateway: PpcGateway, artifacts: Path) -> No
     expect(flow.get_by_text(gateway.fingerprint)).to_be_visible()
     page.screenshot(path=artifacts / "ablauf-2-zertifikat.png")
     answer(flow, "OK")
+    page.screenshot(path=artifacts / "ablauf-3-weg.png")
+    flow.get_by_text(way("de", "login")).click()
     answer(flow, "OK", username=gateway.user, password="falsch")
     expect(flow.get_by_text(error("de", "wrong_password"))).to_be_visible()
-    page.screenshot(path=artifacts / "ablauf-3-falsches-passwort.png")
+    page.screenshot(path=artifacts / "ablauf-4-falsches-passwort.png")

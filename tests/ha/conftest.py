@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 import threading
 import time
 from types import MappingProxyType
+from typing import Any
+from uuid import uuid4
 
+from aiohttp import FormData
 from freezegun import api as freezegun_api
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -15,6 +18,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.smgw.const import DOMAIN
@@ -200,3 +204,23 @@ async def shut_down(
     await hass.async_block_till_done(wait_background_tasks=True)
     hass.data.pop(DOMAIN)
     ir.async_get(hass).issues.clear()
+
+
+@pytest.fixture
+def upload(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, hass_admin_user: MockUser
+) -> Any:
+    """Upload a file as the browser does; return its id."""
+
+    async def send(content: bytes, name: str = "zugang.p12") -> str:
+        # logged in anew, as time may have passed
+        token = await hass.auth.async_create_refresh_token(
+            hass_admin_user, f"https://owner.example/{uuid4()}"
+        )
+        client = await hass_client(hass.auth.async_create_access_token(token))
+        form = FormData()
+        form.add_field("file", content, filename=name)
+        response = await client.post("/api/file_upload", data=form)
+        return str((await response.json())["file_id"])
+
+    return send

@@ -18,7 +18,7 @@ from homeassistant.setup import async_setup_component
 from tests.network import LAN
 
 from .conftest import START
-from .test_config_flow import submit
+from .test_config_flow import choose, submit
 
 pytestmark = pytest.mark.usefixtures("namespace", "ipv6", "impatient")
 
@@ -59,7 +59,7 @@ async def test_found(hass: HomeAssistant, announced: dict[str, str]) -> None:
     assert (
         flow["context"]["title_placeholders"]["gateway_id"] == announced["gateway_id"]
     )
-    form = await submit(hass, flow)
+    form = await choose(hass, await submit(hass, flow))
     assert form["step_id"] == "login", form
     result = await submit(
         hass, form, username=announced["user"], password=announced["password"]

@@ -9,12 +9,17 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.const import DOMAIN
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
-from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
+from homeassistant.const import (
+    CONF_HOST,
+    CONF_NAME,
+    CONF_PASSWORD,
+    CONF_PORT,
+    CONF_USERNAME,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
-from simulator.ppc.view import Account
 
 from .conftest import START, Timeline, set_up
 from .test_coordinator import SETTLED
@@ -34,19 +39,31 @@ async def submit(hass: HomeAssistant, flow: Flow, **fields: Any) -> Flow:
     return await hass.config_entries.flow.async_configure(flow["flow_id"], fields)
 
 
+async def choose(hass: HomeAssistant, flow: Flow, way: str = "login") -> Flow:
+    """Choose how to log in."""
+    assert flow["type"] is FlowResultType.MENU
+    assert set(flow["menu_options"]) == {"login", "client_certificate"}
+    return await submit(hass, flow, next_step_id=way)
+
+
 async def to_certificate(hass: HomeAssistant, gateway: PpcGateway) -> Flow:
     """Go to the step that shows the certificate."""
     flow = await start(hass)
     return await submit(hass, flow, host=f"{gateway.host}:{gateway.port}")
 
 
-async def to_login(hass: HomeAssistant, gateway: PpcGateway) -> Flow:
+async def to_login(
+    hass: HomeAssistant, gateway: PpcGateway, way: str = "login"
+) -> Flow:
     """Go to the step that asks for the account."""
-    return await submit(hass, await to_certificate(hass, gateway))
+    flow = await submit(hass, await to_certificate(hass, gateway))
+    return await choose(hass, flow, way)
 
 
 async def log_in(hass: HomeAssistant, flow: Flow, gateway: PpcGateway) -> Flow:
     """Enter the right account."""
+    if flow["type"] is FlowResultType.MENU:
+        flow = await choose(hass, flow)
     return await submit(hass, flow, username=gateway.user, password=gateway.password)
 
 
@@ -85,7 +102,7 @@ async def test_set_up(hass: HomeAssistant, gateway: PpcGateway) -> None:
     assert gateway.requests == []
 
     flow = await submit(hass, flow)
-    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "login")
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.MENU, "way")
     assert [(r.method, r.status) for r in gateway.requests] == [("GET", 401)]
 
     result = await log_in(hass, flow, gateway)
@@ -248,7 +265,11 @@ async def test_wrong_password(hass: HomeAssistant, gateway: PpcGateway) -> None:
         str(field): (field.description or {}).get("suggested_value")
         for field in flow["data_schema"].schema
     }
-    assert suggested == {CONF_USERNAME: gateway.user, CONF_PASSWORD: None}
+    assert suggested == {
+        CONF_USERNAME: gateway.user,
+        CONF_PASSWORD: None,
+        CONF_NAME: None,
+    }
     assert_created(await log_in(hass, flow, gateway), gateway)
 
 
@@ -379,50 +400,6 @@ async def test_two_flows_for_one_gateway(
     assert hass.config_entries.flow.async_progress() == []
     await hass.async_block_till_done(wait_background_tasks=True)
     assert len(hass.config_entries.async_entries(DOMAIN)) == 1
-
-
-async def test_reauth(
-    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
-) -> None:
-    """A new password is tried once, stored in the login, and used at once."""
-    flow = await loaded.start_reauth_flow(hass)
-    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "reauth_confirm")
-    gateway.users[gateway.user] = Account("new password")
-
-    flow = await submit(hass, flow, username=gateway.user, password="mistyped")
-    assert flow["errors"] == {"base": "wrong_password"}
-
-    logins = gateway.logins
-    result = await submit(hass, flow, username=gateway.user, password="new password")
-    assert (result["type"], result["reason"]) == (
-        FlowResultType.ABORT,
-        "reauth_successful",
-    )
-    await hass.async_block_till_done(wait_background_tasks=True)
-    (login,) = loaded.subentries.values()
-    assert login.data[CONF_PASSWORD] == "new password"
-    # what the attempt has read is shown: no second login for it
-    assert gateway.logins == logins + 1
-    assert loaded.state is ConfigEntryState.LOADED
-
-
-async def test_reauth_after_failed_start(
-    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway
-) -> None:
-    """A start with a wrong password asks for the right one and then loads."""
-    right = gateway.password
-    gateway.users[gateway.user] = Account("changed by the operator")
-    assert not await set_up(hass, entry)
-    assert entry.state is ConfigEntryState.SETUP_ERROR
-    assert gateway.failed_logins == 1
-    (flow,) = hass.config_entries.flow.async_progress()
-    assert flow["step_id"] == "reauth_confirm"
-
-    gateway.users[gateway.user] = Account(right)
-    result = await submit(hass, flow, username=gateway.user, password=right)
-    assert result["reason"] == "reauth_successful"
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.state is ConfigEntryState.LOADED
 
 
 async def reconfigure(hass: HomeAssistant, entry: MockConfigEntry, host: str) -> Flow:

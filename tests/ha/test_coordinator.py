@@ -215,9 +215,11 @@ async def test_password_changed(
         await async_update_entity(hass, STAIRWELL)
     assert gateway.failed_logins == 1
 
-    await hass.config_entries.flow.async_configure(
-        flow["flow_id"], {"username": gateway.user, "password": "new password"}
-    )
+    for answer in (
+        {"next_step_id": "login"},
+        {"username": gateway.user, "password": "new password"},
+    ):
+        await hass.config_entries.flow.async_configure(flow["flow_id"], answer)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert hass.states.get(STAIRWELL).state != STATE_UNAVAILABLE
     assert gateway.failed_logins == 1

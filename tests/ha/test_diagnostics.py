@@ -11,7 +11,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 from syrupy.filters import props
 
-from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import HomeAssistant
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
@@ -19,6 +18,7 @@ from simulator.ppc.view import Account
 from .conftest import START, Timeline, set_up
 from .test_coordinator import SETTLED
 from .test_doctor import WAY
+from .test_logins import add
 
 
 async def test_diagnostics(
@@ -141,14 +141,9 @@ async def test_diagnostics_of_each_login(
     """One works, one is refused; neither is named."""
     gas = frozenset({"7els0045678901"})
     gateway.users["tenant"] = Account("three", gas)
-    flow = await hass.config_entries.subentries.async_init(
-        (loaded.entry_id, "login"), context={"source": SOURCE_USER}
+    await add(
+        hass, loaded, username="tenant", password="three", name="Erika Mustermann"
     )
-    await hass.config_entries.subentries.async_configure(
-        flow["flow_id"],
-        {"username": "tenant", "password": "three", "name": "Erika Mustermann"},
-    )
-    await hass.async_block_till_done(wait_background_tasks=True)
     gateway.users[gateway.user] = Account("changed")
     await timeline.go_to(START.replace(minute=30) + SETTLED)
     diagnostics = await get_diagnostics_for_config_entry(hass, hass_client, loaded)

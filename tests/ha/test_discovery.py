@@ -27,7 +27,7 @@ from simulator.tls import self_signed
 from tests.han.hostile import hostile, ok
 from tests.network import Names
 
-from .test_config_flow import Flow, submit, to_certificate
+from .test_config_flow import Flow, choose, submit, to_certificate
 
 NAME = "smgw consumerinterface._http._tcp.local."
 
@@ -79,7 +79,7 @@ async def discover(
 
 async def finish(hass: HomeAssistant, flow: Flow, gateway: EmhGateway) -> Any:
     """Confirm the certificate and log in."""
-    flow = await submit(hass, flow)
+    flow = await choose(hass, await submit(hass, flow))
     assert flow["step_id"] == "login"
     result = await submit(hass, flow, username=gateway.user, password=gateway.password)
     assert result["type"] is FlowResultType.CREATE_ENTRY

@@ -9,7 +9,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.const import CONF_INTERVAL
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from simulator.clock import SimClock
 from simulator.emh import EmhGateway
@@ -21,6 +20,7 @@ from .conftest import START, Timeline, make_entry, set_up
 from .test_config_flow import submit, to_login
 from .test_coordinator import SETTLED, session_starts
 from .test_doctor import ALL, FREE, check, outcomes, stops_at
+from .test_logins import add
 
 
 @pytest.fixture
@@ -254,13 +254,7 @@ async def test_one_login_of_two_fails(
     """The one that fails is named; the other one's steps are good."""
     entry = make_entry(two_accounts)
     await set_up(hass, entry)
-    flow = await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "login"), context={"source": "user"}
-    )
-    await hass.config_entries.subentries.async_configure(
-        flow["flow_id"], {CONF_USERNAME: "gas", "password": "three", "name": "Gas"}
-    )
-    await hass.async_block_till_done(wait_background_tasks=True)
+    await add(hass, entry, username="gas", password="three", name="Gas")
     two_accounts.users["gas"] = Account("changed", frozenset({"7els0045678901"}))
     for quarters in range(1, 4):
         await timeline.go_to(

@@ -16,7 +16,7 @@ from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
 from tests.network import Names
 
-from .test_config_flow import Flow, start, submit
+from .test_config_flow import Flow, log_in, start, submit
 
 KINDS = (PpcGateway, ThebenGateway, EmhGateway)
 
@@ -33,7 +33,7 @@ async def add(hass: HomeAssistant, box: Any, typed: str) -> Flow:
     flow = await submit(hass, await start(hass), host=typed)
     assert flow["step_id"] == "certificate", flow["errors"]
     flow = await submit(hass, flow)
-    result = await submit(hass, flow, username=box.user, password=box.password)
+    result = await log_in(hass, flow, box)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done(wait_background_tasks=True)
     assert result["result"].state is ConfigEntryState.LOADED

@@ -19,7 +19,7 @@ from simulator.theben import ThebenGateway
 
 from .conftest import START, Timeline, make_entry, restart, set_up
 from .test_coordinator import SETTLED
-from .test_logins import add
+from .test_logins import add, reauth
 from .test_repairs import issues
 
 SLOT = START.replace(minute=30) + SETTLED
@@ -421,7 +421,7 @@ async def test_account_refused(
     await restart(hass, loaded, timeline)
     assert issues(hass) == {"account_refused"}
     gateway.faults.clear()
-    (flow,) = hass.config_entries.flow.async_progress()
+    flow = await reauth(hass)
     await hass.config_entries.flow.async_configure(
         flow["flow_id"], {"username": gateway.user, "password": gateway.password}
     )

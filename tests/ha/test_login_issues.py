@@ -78,6 +78,16 @@ async def log_in(
     return await hass_client(await fresh_token(hass, user))
 
 
+async def to_account(client: Any, issue: str, way: str = "login") -> dict[str, Any]:
+    """Open the fix flow and choose how to log in."""
+    flow = await start(client, issue)
+    assert (flow["type"], flow["step_id"]) == ("menu", "init")
+    assert flow["description_placeholders"]["login"] == "Feed-in"
+    flow = await submit(client, flow, next_step_id=way)
+    assert (flow["type"], flow["step_id"]) == ("form", way)
+    return flow
+
+
 async def submit(client: Any, flow: dict[str, Any], **fields: str) -> dict[str, Any]:
     """Send the form of a fix flow."""
     answer = await client.post(
@@ -96,8 +106,7 @@ async def test_mend_a_login(
     failing: str,
 ) -> None:
     """The form names the login, shows what is wrong, and ends with values and no issue."""
-    flow = await start(client, failing)
-    assert (flow["type"], flow["step_id"]) == ("form", "login")
+    flow = await to_account(client, failing)
     assert flow["description_placeholders"]["login"] == "Feed-in"
     fields = {field["name"]: field for field in flow["data_schema"]}
     assert fields["username"]["description"] == {"suggested_value": "export"}
@@ -150,8 +159,9 @@ async def test_refused_though_it_worked(
     told = flow["description_placeholders"]
     assert told["gateway_id"] == gateway.gateway_id
     assert told["worked"] in {"10:07", "10:31", "10:32"}
+    flow = await submit(client, flow, next_step_id="login")
     flow = await submit(client, flow, username="export", password="two")
-    assert (flow["step_id"], flow["errors"]) == ("refused", {"base": "login_refused"})
+    assert (flow["step_id"], flow["errors"]) == ("login", {"base": "login_refused"})
     gateway.users["export"] = right
     result = await submit(client, flow, username="export", password="two")
     assert result["type"] == "create_entry"
@@ -167,7 +177,7 @@ async def test_the_account_of_another_login(
     failing: str,
 ) -> None:
     """It is refused before the gateway is asked, and can be corrected."""
-    flow = await start(client, failing)
+    flow = await to_account(client, failing)
     gateway.clear_requests()
     flow = await submit(client, flow, username="import", password="one")
     assert flow["errors"] == {"base": "account_taken"}
@@ -185,7 +195,7 @@ async def test_variables_of_an_error(
     failing: str,
 ) -> None:
     """A locked gateway says how long."""
-    flow = await start(client, failing)
+    flow = await to_account(client, failing)
     gateway.faults.add("locked", seconds=277)
     flow = await submit(client, flow, username="export", password="changed")
     assert flow["errors"] == {"base": "portal_locked"}
@@ -199,7 +209,7 @@ async def test_deleted_while_the_form_was_open(
     failing: str,
 ) -> None:
     """The issue goes with the login, and the form says that nothing is left to do."""
-    flow = await start(client, failing)
+    flow = await to_account(client, failing)
     hass.config_entries.async_remove_subentry(both, login_id(both, "export"))
     await hass.async_block_till_done(wait_background_tasks=True)
     assert issues(hass) == set()

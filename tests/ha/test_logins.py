@@ -48,17 +48,54 @@ def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
         yield running
 
 
-async def add(
-    hass: HomeAssistant, entry: MockConfigEntry, **fields: str
-) -> dict[str, Any]:
-    """Add a login by its flow."""
-    flow = await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "login"), context={"source": SOURCE_USER}
-    )
-    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "user")
-    result: dict[str, Any] = await hass.config_entries.subentries.async_configure(
+type Flow = dict[str, Any]
+
+
+async def answer(hass: HomeAssistant, flow: Flow, **fields: str) -> Flow:
+    """Fill in a form of a login's flow, or choose from its menu."""
+    result: Flow = await hass.config_entries.subentries.async_configure(
         flow["flow_id"], fields
     )
+    return result
+
+
+async def to_account(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    login: str | None = None,
+    way: str = "login",
+) -> Flow:
+    """Open the flow for a new login, or to change one by its id, up to the account."""
+    source = {"source": SOURCE_USER}
+    if login is not None:
+        source = {"source": SOURCE_RECONFIGURE, "subentry_id": login}
+    flow = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "login"), context=source
+    )
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.MENU, source["source"])
+    flow = await answer(hass, flow, next_step_id=way)
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, way)
+    return flow
+
+
+async def reauth(
+    hass: HomeAssistant, login: str | None = None, way: str = "login"
+) -> Flow:
+    """Go on with the flow that asks for a login; of several it asks which one."""
+    (flow,) = hass.config_entries.flow.async_progress()
+    configure = hass.config_entries.flow.async_configure
+    if login is not None:
+        assert flow["step_id"] == "reauth_login"
+        flow = await configure(flow["flow_id"], {"login": login})
+    assert flow["step_id"] == "reauth_confirm"
+    result: Flow = await configure(flow["flow_id"], {"next_step_id": way})
+    return result
+
+
+async def add(hass: HomeAssistant, entry: MockConfigEntry, **fields: str) -> Flow:
+    """Add a login by its flow."""
+    flow = await to_account(hass, entry)
+    result = await answer(hass, flow, **fields)
     await hass.async_block_till_done(wait_background_tasks=True)
     return result
 
@@ -138,13 +175,7 @@ async def test_one_login_fails_alone(
     assert issue.translation_key == "login_failed"
     assert issue.translation_placeholders["login"] == "Feed-in"
 
-    flow = await hass.config_entries.subentries.async_init(
-        (both.entry_id, "login"),
-        context={
-            "source": SOURCE_RECONFIGURE,
-            "subentry_id": login_id(both, "export"),
-        },
-    )
+    flow = await to_account(hass, both, login_id(both, "export"))
     flow = await hass.config_entries.subentries.async_configure(
         flow["flow_id"], {"username": "export", "password": "mistyped"}
     )
@@ -172,14 +203,9 @@ async def test_all_logins_refused(
         await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
     assert gateway.failed_logins == 2
     assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
-    (flow,) = hass.config_entries.flow.async_progress()
+    flow = await reauth(hass, login_id(both, "export"))
     result = await hass.config_entries.flow.async_configure(
-        flow["flow_id"],
-        {
-            "login": login_id(both, "export"),
-            "username": "export",
-            "password": "changed",
-        },
+        flow["flow_id"], {"username": "export", "password": "changed"}
     )
     assert result["reason"] == "reauth_successful"
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -239,10 +265,7 @@ async def test_same_account_twice(
     """An account is one login; the gateway is not asked."""
     gateway.clear_requests()
     result = await add(hass, both, username="export", password="two")
-    assert (result["type"], result["reason"]) == (
-        FlowResultType.ABORT,
-        "already_configured",
-    )
+    assert result["errors"] == {"base": "account_taken"}
     assert gateway.requests == []
 
 
@@ -250,17 +273,11 @@ async def test_account_of_another_login(
     hass: HomeAssistant, both: MockConfigEntry
 ) -> None:
     """A login cannot be changed into another one's account."""
-    flow = await hass.config_entries.subentries.async_init(
-        (both.entry_id, "login"),
-        context={
-            "source": SOURCE_RECONFIGURE,
-            "subentry_id": login_id(both, "export"),
-        },
-    )
+    flow = await to_account(hass, both, login_id(both, "export"))
     result = await hass.config_entries.subentries.async_configure(
         flow["flow_id"], {"username": "import", "password": "one"}
     )
-    assert result["reason"] == "already_configured"
+    assert result["errors"] == {"base": "account_taken"}
 
 
 async def test_wrong_password_of_a_new_login(
@@ -339,7 +356,7 @@ async def test_repaired_account_without_a_new_password(
     await timeline.go_to(SLOT)
     assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
     gateway.faults.clear()
-    (flow,) = hass.config_entries.flow.async_progress()
+    flow = await reauth(hass)
     result = await hass.config_entries.flow.async_configure(
         flow["flow_id"], {"username": "import", "password": "one"}
     )
@@ -368,13 +385,7 @@ async def test_changed_login_ends_the_question_for_one(
     else:
         await set_up(hass, entry)
     assert len(hass.config_entries.flow.async_progress()) == 1
-    flow = await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "login"),
-        context={
-            "source": SOURCE_RECONFIGURE,
-            "subentry_id": login_id(entry, "import"),
-        },
-    )
+    flow = await to_account(hass, entry, login_id(entry, "import"))
     result = await hass.config_entries.subentries.async_configure(
         flow["flow_id"], {"username": "import", "password": "new"}
     )
@@ -393,19 +404,28 @@ async def test_reauth_with_the_account_of_another_login(
         gateway.users[user] = Account("changed", frozenset({"1emh0012345678"}))
     for quarters in range(3):
         await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
-    (flow,) = hass.config_entries.flow.async_progress()
+    flow = await reauth(hass, login_id(both, "import"))
     gateway.clear_requests()
-    fields = {"login": login_id(both, "import"), "password": "changed"}
     flow = await hass.config_entries.flow.async_configure(
-        flow["flow_id"], {**fields, "username": "export"}
+        flow["flow_id"], {"username": "export", "password": "changed"}
     )
     assert flow["errors"] == {"base": "account_taken"}
     assert gateway.requests == []
     result = await hass.config_entries.flow.async_configure(
-        flow["flow_id"], {**fields, "username": "import"}
+        flow["flow_id"], {"username": "import", "password": "changed"}
     )
     assert result["reason"] == "reauth_successful"
     await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_reauth_without_a_login(
+    hass: HomeAssistant, both: MockConfigEntry
+) -> None:
+    """Nothing can be asked for."""
+    for login in list(both.subentries):
+        hass.config_entries.async_remove_subentry(both, login)
+    result = await both.start_reauth_flow(hass)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_login")
 
 
 async def test_reauth_after_the_login_was_deleted(
@@ -415,7 +435,7 @@ async def test_reauth_after_the_login_was_deleted(
     await set_up(hass, entry)
     gateway.users["import"] = Account("new", frozenset({"1emh0012345678"}))
     await timeline.go_to(SLOT)
-    (flow,) = hass.config_entries.flow.async_progress()
+    flow = await reauth(hass)
     hass.config_entries.async_remove_subentry(entry, login_id(entry, "import"))
     await hass.async_block_till_done(wait_background_tasks=True)
     result = await hass.config_entries.flow.async_configure(
@@ -452,4 +472,4 @@ async def test_a_refusal_comes_before_a_missing_meter(
     for quarters in range(4):
         await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
     (flow,) = hass.config_entries.flow.async_progress()
-    assert flow["step_id"] == "reauth_confirm"
+    assert flow["step_id"] == "reauth_login"

@@ -19,7 +19,7 @@ from simulator.theben import ThebenGateway
 from simulator.tls import self_signed
 
 from .conftest import START, Timeline
-from .test_config_flow import submit, to_certificate, to_login
+from .test_config_flow import log_in, submit, to_certificate, to_login
 from .test_coordinator import SETTLED
 
 MAKERS = {
@@ -167,7 +167,7 @@ async def test_emh_told_by_its_realm(
         flow = await to_certificate(hass, box)
         assert flow["description_placeholders"]["gateway_id"] == box.gateway_id
         flow = await submit(hass, flow)
-        result = await submit(hass, flow, username=box.user, password=box.password)
+        result = await log_in(hass, flow, box)
         assert result["type"] is FlowResultType.CREATE_ENTRY
         await hass.async_block_till_done(wait_background_tasks=True)
         assert result["result"].state is ConfigEntryState.LOADED

@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 from .errors import (
     ClientCertificateExpired,
     ClientCertificateNotYetValid,
+    ClientKeyUnusable,
     FilePasswordNeeded,
     KeyMismatch,
     NotPkcs12,
@@ -63,8 +64,11 @@ class Facts:
 
 
 def facts(account: ClientCertificate) -> Facts:
-    """Return what a certificate says. Raises `ValueError` if it is none."""
-    certificate = x509.load_der_x509_certificate(account.der)
+    """Return what a certificate says. Raises `ClientKeyUnusable` if it is none."""
+    try:
+        certificate = x509.load_der_x509_certificate(account.der)
+    except ValueError:
+        raise ClientKeyUnusable("no certificate") from None
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return Facts(
         name=next((str(name.value).strip() for name in names), ""),

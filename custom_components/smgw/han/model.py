@@ -58,9 +58,12 @@ class ClientCertificate:
 
     @property
     def der(self) -> bytes:
-        """Return the account's own certificate."""
+        """Return the account's own certificate; of a damaged one, whatever is there."""
         own, footer, _ = self.certificate.partition(ssl.PEM_FOOTER)
-        return ssl.PEM_cert_to_DER_cert(own + footer)
+        try:
+            return ssl.PEM_cert_to_DER_cert(own + footer)
+        except ValueError:
+            return own.encode()
 
     @property
     def identity(self) -> str:

@@ -128,7 +128,7 @@ class Owner:
         )
 
     async def fills_in(self, flow: Flow, password: str | None = None) -> Flow:
-        """Fill in the step shown, and send it."""
+        """Fill in the step shown, and send it; of the ways to log in take the password."""
         fields = {
             "user": {"host": f"{self.gateway.host}:{self.gateway.port}"},
             "certificate": {},
@@ -140,14 +140,26 @@ class Owner:
         flow = await self.hass.config_entries.flow.async_configure(
             flow["flow_id"], fields.get(flow["step_id"], account)
         )
+        flow = await self._by_password(flow)
         if flow["type"] is FlowResultType.CREATE_ENTRY:
             self.entry = flow["result"]
         if flow["type"] is not FlowResultType.FORM:
             await self.hass.async_block_till_done(wait_background_tasks=True)
         return flow
 
+    async def _by_password(self, flow: Flow) -> Flow:
+        if flow["type"] is not FlowResultType.MENU:
+            return flow
+        return await self.hass.config_entries.flow.async_configure(
+            flow["flow_id"], {"next_step_id": "login"}
+        )
+
     async def answers(self, question: Flow, password: str | None = None) -> Flow:
         """Answer the question for the login, by default with the right one."""
+        if question["step_id"] == "reauth_confirm":
+            await self.hass.config_entries.flow.async_configure(
+                question["flow_id"], {"next_step_id": "login"}
+            )
         flow = await self.hass.config_entries.flow.async_configure(
             question["flow_id"],
             {
