@@ -27,6 +27,7 @@ from simulator.tls import self_signed
 from tests.han.hostile import hostile, ok
 from tests.network import Names
 
+from .conftest import Timeline, make_entry, set_up
 from .test_config_flow import Flow, choose, submit, to_certificate
 
 NAME = "smgw consumerinterface._http._tcp.local."
@@ -204,9 +205,13 @@ async def test_known_by_its_name(
 
 
 async def test_known_gateway_has_moved(
-    hass: HomeAssistant, loaded: MockConfigEntry, gateway: EmhGateway, clock: SimClock
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    gateway: EmhGateway,
+    clock: SimClock,
+    timeline: Timeline,
 ) -> None:
-    """Its new address is taken over, and it is read there."""
+    """Its new address is taken over, and it is read there from the next slot on."""
     gateway.stop()
     with EmhGateway(clock=clock, certificate=gateway.certificate) as moved:
         flow = await discover(hass, moved)
@@ -214,7 +219,9 @@ async def test_known_gateway_has_moved(
         await hass.async_block_till_done(wait_background_tasks=True)
         assert loaded.data[CONF_PORT] == moved.port
         assert loaded.state is ConfigEntryState.LOADED
-        assert moved.logins == 1
+        await timeline.pass_by(minutes=20)
+        assert moved.logins >= 1
+        assert loaded.runtime_data.coordinator.last_update_success
 
 
 async def test_known_by_an_address_of_the_owner(
@@ -238,18 +245,20 @@ async def test_known_by_an_address_of_the_owner(
 
 
 async def test_known_gateway_is_back(
-    hass: HomeAssistant, loaded: MockConfigEntry, gateway: EmhGateway, clock: SimClock
+    hass: HomeAssistant, gateway: EmhGateway, clock: SimClock
 ) -> None:
     """An entry that waits for its gateway is read as soon as that announces itself."""
+    entry = make_entry(gateway)
     gateway.stop()
-    await hass.config_entries.async_reload(loaded.entry_id)
-    assert loaded.state is ConfigEntryState.SETUP_RETRY
+    assert not await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
     with EmhGateway(
         clock=clock, certificate=gateway.certificate, port=gateway.port
     ) as back:
         assert_aborted(await discover(hass, back), "already_configured")
         await hass.async_block_till_done(wait_background_tasks=True)
-        assert loaded.state is ConfigEntryState.LOADED
+        assert entry.state is ConfigEntryState.LOADED
+        assert back.logins == 1
 
 
 async def test_somebody_claims_to_be_a_known_gateway(
