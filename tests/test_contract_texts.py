@@ -138,6 +138,17 @@ def fits(
         assert not missing, f"{one.key} is shown without {missing}"
 
 
+def menu_fits(step: dict[str, Any], options: set[str]) -> None:
+    """Assert that a menu names its options, and that no other step names any.
+
+    The pages give the title of a menu no variables.
+    """
+    assert step.get("menu_options", {}).keys() == options
+    if options:
+        assert not placeholders(step["title"])
+        assert not placeholders(step["menu_options"])
+
+
 def test_flow_steps(english: dict[str, Any]) -> None:
     """Each step and field has text, gets its variables, and no text is left over."""
     found = code.flows()
@@ -148,8 +159,7 @@ def test_flow_steps(english: dict[str, Any]) -> None:
         assert steps.keys() == {step.key for step in flow.steps}
         for step, fields in flow.fields.items():
             assert steps[step].get("data", {}).keys() == fields, f"{place}.{step}"
-            options = flow.menus.get(step, set())
-            assert steps[step].get("menu_options", {}).keys() == options, step
+            menu_fits(steps[step], flow.menus.get(step, set()))
 
 
 def test_flow_errors(english: dict[str, Any]) -> None:
@@ -239,8 +249,7 @@ def test_fix_flows(english: dict[str, Any]) -> None:
         for step, fields in flow.fields.items():
             shown = texts["step"][step]
             assert shown.get("data", {}).keys() == fields, step
-            options = flow.menus.get(step, set())
-            assert shown.get("menu_options", {}).keys() == options, step
+            menu_fits(shown, flow.menus.get(step, set()))
             assert shown.get("data_description", {}).keys() == fields, step
         given = set.intersection(*(set(step.placeholders) for step in flow.steps))
         fits(flow.errors, texts.get("error", {}), given)

@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 import pytest
 
 from simulator.ppc import PpcGateway
+from simulator.theben import ThebenGateway
+from simulator.tls import Certificate, self_signed
 
 TEXTS = Path(__file__).parents[2] / "custom_components" / "smgw" / "translations"
 
@@ -82,6 +84,62 @@ def test_add_again(page: Page, added: PpcGateway, artifacts: Path) -> None:
 
 
 @pytest.fixture
+def key() -> Certificate:
+    """A consumer's key, on the curve of the gateway."""
+    return self_signed("ecpr0099000001", curve="secp384r1")
+
+
+@pytest.fixture
+def conexa(key: Certificate) -> Iterator[ThebenGateway]:
+    """Another maker's gateway, which knows this key."""
+    user = ThebenGateway().user
+    with ThebenGateway(client_certificates={user: key}) as gateway:
+        yield gateway
+
+
+def test_add_by_certificate(
+    page: Page, home: Home, conexa: ThebenGateway, key: Certificate, artifacts: Path
+) -> None:
+    """The file is uploaded once; a wrong password of it is told and mended."""
+    page.goto("/config/integrations/dashboard/add?domain=smgw")
+    page.get_by_role("button", name=re.compile("^(OK|Yes)$")).click()
+    flow = page.locator("dialog-data-entry-flow")
+    answer(flow, "Submit", host=conexa.url)
+    expect(flow.get_by_text(conexa.fingerprint)).to_be_visible()
+    answer(flow, "Submit")
+    flow.get_by_text(way("en", "client_certificate")).click()
+    page.screenshot(path=artifacts / "certificate-1-form.png")
+    flow.locator("input[type=file]").set_input_files(
+        {
+            "name": "access.p12",
+            "mimeType": "application/x-pkcs12",
+            "buffer": key.pkcs12(b"right"),
+        }
+    )
+    expect(flow.get_by_text("access.p12")).to_be_visible()
+    answer(flow, "Submit", password="wrong")
+    expect(flow.get_by_text(error("en", "wrong_file_password"))).to_be_visible()
+    page.screenshot(path=artifacts / "certificate-2-wrong-password.png")
+    answer(flow, "Submit", password="right", name="Roof")
+
+    expect(flow.get_by_text(conexa.gateway_id).first).to_be_visible()
+    flow.get_by_role("button", name=re.compile("^(Skip and finish|Finish)$")).click()
+    expect(flow.locator("ha-dialog")).to_have_count(0)
+    (entry,) = (
+        entry
+        for entry in home.call(lambda ha: ha.entries("smgw"))
+        if entry["title"] == conexa.gateway_id
+    )
+    assert entry["state"] == "loaded"
+    assert conexa.failed_logins == 0
+    page.goto("/config/integrations/integration/smgw")
+    expect(page.get_by_text("Roof").first).to_be_visible()
+    page.screenshot(path=artifacts / "certificate-3-added.png")
+    path = f"/api/config/config_entries/entry/{entry['entry_id']}"
+    home.call(lambda ha: ha.rest("DELETE", path))
+
+
+@pytest.fixture
 def german(home: Home) -> Iterator[None]:
     """The user reads German."""
     home.language("de")
@@ -103,6 +161,7 @@ def test_in_german(page: Page, other_gateway: PpcGateway, artifacts: Path) -> No
     expect(flow.get_by_text(gateway.fingerprint)).to_be_visible()
     page.screenshot(path=artifacts / "ablauf-2-zertifikat.png")
     answer(flow, "OK")
+    expect(flow.get_by_text(re.compile(f"zu {gateway.gateway_id}"))).to_be_visible()
     page.screenshot(path=artifacts / "ablauf-3-weg.png")
     flow.get_by_text(way("de", "login")).click()
     answer(flow, "OK", username=gateway.user, password="falsch")
