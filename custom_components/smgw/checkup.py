@@ -112,6 +112,9 @@ async def _async_with_sessions(
             await entry.runtime_data.coordinator.async_refresh()
         else:
             await _async_log_in(hass, checkup.config, logins, memory)
+            if entry.state is ConfigEntryState.SETUP_RETRY and not memory.trouble:
+                # What was just read is kept: the set-up needs no session of its own.
+                hass.config_entries.async_schedule_reload(entry.entry_id)
     latest = max(logins, key=_last_session, default=None)
     hold = memory.current_hold
     return replace(

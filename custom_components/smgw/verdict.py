@@ -48,6 +48,8 @@ LETTERS = (
     errors.LoginRefused.key,
     errors.NoMeterAssigned.key,
     errors.ContractsEnded.key,
+    errors.ClientCertificateUnknown.key,
+    errors.ClientCertificateRefused.key,
     errors.OldInterface.key,
     errors.RenegotiationRefused.key,
 )

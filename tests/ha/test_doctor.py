@@ -7,12 +7,13 @@ from unittest.mock import Mock
 
 import ifaddr
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smgw.const import CONF_INTERVAL, DOMAIN
 from homeassistant.const import CONF_HOST, CONF_PORT
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.setup import async_setup_component
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
@@ -244,6 +245,39 @@ async def test_consumer_interface(
     """The right certificate, but no consumer interface behind it."""
     gateway.faults.add(fault)
     stops_at(await check(hass, loaded), "http", verdict)
+
+
+async def test_over_the_api(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, loaded: MockConfigEntry
+) -> None:
+    """The answer is plain JSON, as the developer tools get it."""
+    assert await async_setup_component(hass, "api", {})
+    client = await hass_client()
+    answer = await client.post(
+        "/api/services/smgw/check_connection?return_response",
+        json={"config_entry_id": loaded.entry_id},
+    )
+    report = (await answer.json())["service_response"]
+    assert report["steps"][0]["outcome"] == "ok"
+    assert report == await check(hass, loaded) | {
+        "steps": report["steps"],
+        "checked_at": report["checked_at"],
+    }
+
+
+async def test_for_administrators_only(
+    hass: HomeAssistant, loaded: MockConfigEntry, hass_read_only_user: MockUser
+) -> None:
+    """A login costs the gateway something."""
+    with pytest.raises(Unauthorized):
+        await hass.services.async_call(
+            DOMAIN,
+            "check_connection",
+            {"config_entry_id": loaded.entry_id},
+            blocking=True,
+            return_response=True,
+            context=Context(user_id=hass_read_only_user.id),
+        )
 
 
 async def test_no_such_entry(hass: HomeAssistant) -> None:

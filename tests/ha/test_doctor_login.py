@@ -8,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.const import CONF_INTERVAL
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from simulator.clock import SimClock
 from simulator.emh import EmhGateway
@@ -16,6 +16,7 @@ from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 from simulator.theben import ThebenGateway
 
+from .by_certificate import STRANGER, by_certificate, knowing_gateway
 from .conftest import START, Timeline, make_entry, set_up
 from .test_config_flow import submit, to_login
 from .test_coordinator import SETTLED, session_starts
@@ -30,7 +31,7 @@ def entry(gateway: PpcGateway) -> MockConfigEntry:
 
 
 async def test_wrong_password(
-    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
 ) -> None:
     """What was refused at the start is not sent again by the doctor, ever."""
     gateway.users[gateway.user] = Account("changed by the operator")
@@ -39,6 +40,7 @@ async def test_wrong_password(
     for _ in range(3):
         report = await check(hass, entry)
         stops_at(report, "login", "wrong_password")
+        await timeline.pass_by(minutes=20)
     assert gateway.failed_logins == 1
     (hint,) = report["hints"]
     assert "several pairs" in hint
@@ -148,7 +150,7 @@ async def test_session_in_use(
 async def test_recovered_before_the_entry(
     hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
 ) -> None:
-    """An entry that waits for its next set-up: one session tells that all is well."""
+    """One session tells that all is well, and is all that the waiting entry needs."""
     gateway.faults.add("tls_close")
     assert not await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_RETRY
@@ -157,8 +159,72 @@ async def test_recovered_before_the_entry(
     report = await check(hass, entry)
     assert report["verdict"] == "works"
     assert outcomes(report) == dict.fromkeys(ALL, "ok")
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
     assert [r.action for r in gateway.requests].count("logout") == 1
     assert gateway.open_sessions == 0
+
+
+async def test_failure_of_the_gateway(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """A session that fails for an entry that is not loaded: the set-up leaves it alone."""
+    gateway.faults.add("tls_close")
+    assert not await set_up(hass, entry)
+    gateway.faults.clear()
+    gateway.faults.add("session_in_use")
+    stops_at(await check(hass, entry), "login", "session_in_use")
+    gateway.clear_requests()
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert gateway.requests == []
+
+
+async def test_account_without_meters(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """A failure of the account's own, of an entry that is not loaded."""
+    gateway.faults.add("tls_close")
+    assert not await set_up(hass, entry)
+    gateway.faults.clear()
+    gateway.faults.add("no_meters")
+    stops_at(await check(hass, entry), "meters", "no_meter")
+
+
+async def test_judged_by_an_earlier_run(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """Of an entry that is not loaded the last good session is known."""
+    await hass.config_entries.async_set_disabled_by(
+        loaded.entry_id, ConfigEntryDisabler.USER
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    gateway.clear_requests()
+    report = await check(hass, loaded)
+    assert report["verdict"] == "works"
+    assert report["steps"][4]["session"] == "2026-11-20T10:07:00+01:00"
+    assert [request.status for request in gateway.requests] == [401]
+
+
+async def test_login_by_certificate(
+    hass: HomeAssistant, socket_enabled: None, clock: SimClock
+) -> None:
+    """A certificate that the gateway knows, and one that it does not."""
+    with knowing_gateway(clock) as gateway:
+        good = by_certificate(gateway)
+        await set_up(hass, good)
+        assert (await check(hass, good))["verdict"] == "works"
+        await hass.config_entries.async_remove(good.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+        entry = by_certificate(gateway, STRANGER)
+        await set_up(hass, entry)
+        report = await check(hass, entry)
+    stops_at(report, "login", "client_certificate_unknown")
+    assert report["hints"] == []
+    assert "Client-Zertifikat" in report["letter"]
+    assert "BEGIN" not in str(report)
 
 
 async def test_password_refused_by_the_doctor(
