@@ -13,6 +13,7 @@ from custom_components.smgw.control.ledger import Ledger
 from custom_components.smgw.control.store import Store
 
 from .helpers import FakeClock
+from .house import Bench
 
 SCRIPTS = Path(__file__).parents[2] / "script" / "lib"
 
@@ -73,3 +74,12 @@ def verifier() -> ModuleType:
     finally:
         sys.path.remove(str(SCRIPTS))
     return verify_ledger
+
+
+@pytest.fixture
+async def bench(ledger: Ledger, clock: FakeClock) -> AsyncGenerator[Bench]:
+    """A started authority in a simulated home."""
+    bench = Bench.of(ledger, clock)
+    await bench.authority.start()
+    yield bench
+    await bench.authority.close()

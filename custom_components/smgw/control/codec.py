@@ -24,7 +24,7 @@ from .command import (
     Slot,
 )
 from .errors import InvalidInput
-from .model import Direction, LimitKind, Value
+from .model import Direction, Item, ItemKind, LimitKind, Value
 from .reasons import Reason
 
 # Two days of quarter hours and the hour of the time change.
@@ -99,6 +99,16 @@ def write_value(value: Value | None) -> Json:
         if value is None or isinstance(value, bool | str)
         else canonical.number(value)
     )
+
+
+def read_value(item: Item, written: Json) -> Value | None:
+    """Return an item's value that `write_value` wrote."""
+    match written:
+        case bool():
+            return written
+        case str():
+            return Decimal(written) if item.kind is ItemKind.NUMBER else written
+    return None
 
 
 def _span(

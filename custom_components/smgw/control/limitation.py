@@ -137,6 +137,11 @@ class Limitation:
             self._recall(now, memory)
 
     @property
+    def preset(self) -> Failsafe:
+        """Return what the owner has set up."""
+        return self._preset
+
+    @property
     def applies(self) -> Decimal | None:
         """Return the limit in W that the home has to keep now; None: none."""
         match self.state:

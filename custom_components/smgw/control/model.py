@@ -190,8 +190,15 @@ class Participant:
         """Return whom it goes before."""
         return PRIORITIES[self.role]
 
+    @property
+    def at_home(self) -> bool:
+        """Say whether it is the home itself, which needs no grants."""
+        return self.role in (Role.OWNER, Role.SAFETY)
+
     def limits(self, direction: Direction) -> LimitGrant | None:
         """Return the grant for limits of a direction."""
+        if self.at_home:
+            return LimitGrant(direction=direction, open_ended=True)
         for grant in self.grants:
             if isinstance(grant, LimitGrant) and grant.direction is direction:
                 return grant
@@ -200,7 +207,9 @@ class Participant:
     @property
     def prices(self) -> bool:
         """Say whether it may send price tables."""
-        return any(isinstance(grant, PriceGrant) for grant in self.grants)
+        return self.at_home or any(
+            isinstance(grant, PriceGrant) for grant in self.grants
+        )
 
     def item(self, item: Item, access: Access) -> ItemGrant | None:
         """Return what it may do with an item, as a grant of that item; None: nothing.
@@ -209,6 +218,8 @@ class Participant:
         """
         if access is Access.WRITE and not item.writable:
             return None
+        if self.at_home:
+            return ItemGrant(item_id=item.item_id, access=access, open_ended=True)
         for grant in self.grants:
             if isinstance(grant, ItemGrant) and grant.item_id == item.item_id:
                 return grant if _covers(grant.access, access) else None

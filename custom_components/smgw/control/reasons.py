@@ -82,7 +82,9 @@ class EffectReason(StrEnum):
     COMMANDED = "commanded"
     """The home is where it should be, after something was done for it."""
     ALREADY_BELOW = "already_below"
-    """The home was within the limit, or the item at its value, before anything was done."""
+    """The home was within the limit before anything was done."""
+    ALREADY_THERE = "already_there"
+    """The item had this value before; nothing was written."""
     COMMUNICATION_FAILURE = "communication_failure"
     OVERLOAD = "overload"
     UNABLE = "unable"
@@ -90,6 +92,8 @@ class EffectReason(StrEnum):
     """The device refused."""
     INTERRUPTED = "interrupted"
     """We were stopped while it was done; whether it was done is not known."""
+    DEVIATION = "deviation"
+    """It was done, and then somebody else changed the item."""
 
 
 class EndReason(StrEnum):

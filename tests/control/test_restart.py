@@ -1,0 +1,462 @@
+"""Stopped and started again, in good order and in bad."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from custom_components.smgw.control.chain import Entry, Kind
+from custom_components.smgw.control.clock import Stamp
+from custom_components.smgw.control.errors import LedgerUnavailable
+from custom_components.smgw.control.ledger import Ledger
+from custom_components.smgw.control.limitation import LimitState
+from custom_components.smgw.control.reasons import Reason
+from custom_components.smgw.control.settings import House
+from custom_components.smgw.control.store import Batch
+
+from .helpers import FakeClock
+from .house import (
+    CONSUMPTION,
+    EVERYBODY,
+    GRID,
+    MEASURED,
+    PUMP,
+    SUPERVISED,
+    SUPPLIER,
+    WALLBOX,
+    Bench,
+    FakeHome,
+    Participant,
+)
+
+type Restart = Callable[..., Awaitable[Bench]]
+
+
+@pytest.fixture
+async def restart(
+    reopened: Callable[[], Awaitable[Ledger]], clock: FakeClock
+) -> AsyncGenerator[Restart]:
+    """Return a function that starts an authority on the same ledger and in the same home."""
+    home = FakeHome(clock)
+    held: list[Bench] = []
+
+    async def again(
+        *,
+        away: float = 0,
+        orderly: bool = True,
+        house: House | None = None,
+        participants: tuple[Participant, ...] = EVERYBODY,
+    ) -> Bench:
+        count = 0
+        if held:
+            before = held.pop()
+            count = before.count
+            if orderly:
+                await before.authority.close()
+            else:
+                await stopped(before)
+        clock.wall += timedelta(seconds=away)
+        clock.seconds = 7.0
+        home.pictures.clear()
+        bench = Bench.of(await reopened(), clock, home, house, participants)
+        bench.count = count
+        held.append(bench)
+        await bench.authority.start()
+        return bench
+
+    yield again
+    for bench in held:
+        await bench.authority.close()
+
+
+async def stopped(bench: Bench) -> None:
+    """Stop without a word: nothing more is written."""
+    bench.authority._open = False
+    await bench.authority._carrier.close()
+    await asyncio.gather(*bench.authority._critical, return_exceptions=True)
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+async def test_limited_home_comes_back_limited(restart: Restart, orderly: bool) -> None:
+    """The first thing that is shown is the limit, and it ends when it should."""
+    bench = await restart()
+    answer = await bench.limit(4200, duration_s=3600)
+    await bench.wait(600)
+    bench = await restart(away=600, orderly=orderly)
+    assert bench.home.pictures[0].limits[CONSUMPTION].watts == 4200
+    assert await bench.state(answer) == "active"
+    await bench.wait(2399)
+    assert bench.home.limit() == 4200
+    await bench.wait(1)
+    assert bench.home.limit() is None
+    assert (await bench.receipt(answer))["state"] == "expired"
+
+
+@pytest.mark.parametrize("away", [0, 60, 86400])
+async def test_supervised_home_comes_back_limited(
+    restart: Restart, away: float
+) -> None:
+    """Also without an end; and then the participant has to show up."""
+    bench = await restart(participants=(SUPERVISED,))
+    await bench.authority.contact("grid")
+    await bench.limit(3000, until=None)
+    bench = await restart(away=away, orderly=False, participants=(SUPERVISED,))
+    assert bench.home.pictures[0].limits[CONSUMPTION].watts == 3000
+    await bench.authority.contact("grid")
+    await bench.wait(119)
+    assert bench.home.limit() == 3000
+    await bench.wait(1)
+    assert bench.home.limit() == 4200
+
+
+async def test_power_cut_during_failsafe(restart: Restart) -> None:
+    """Failsafe goes on for the time that is left."""
+    bench = await restart(participants=(SUPERVISED,))
+    await bench.authority.contact("grid")
+    await bench.send(release={})
+    await bench.wait(120 + 1800)
+    bench = await restart(away=1800, orderly=False, participants=(SUPERVISED,))
+    supervision = bench.home.pictures[0].supervision["grid", CONSUMPTION]
+    assert (supervision.state, bench.home.limit()) == (LimitState.FAILSAFE, 4200)
+    await bench.wait(3599)
+    assert bench.home.limit() == 4200
+    await bench.wait(1)
+    assert bench.home.limit() is None
+
+
+async def test_clock_jumps_while_away(restart: Restart) -> None:
+    """A clock that was set back does not stretch a limit; one that jumps while we run does nothing."""
+    bench = await restart()
+    answer = await bench.limit(4200, duration_s=3600)
+    bench.clock.step(7200)
+    await bench.wait(600)
+    assert bench.home.limit() == 4200
+    bench.clock.step(-7200)
+    bench = await restart(away=-30 * 86400, orderly=False)
+    assert bench.home.limit() == 4200
+    await bench.wait(3599)
+    assert bench.home.limit() == 4200
+    await bench.wait(1)
+    assert bench.home.limit() is None
+    receipt = await bench.receipt(answer)
+    assert receipt["ended"] < receipt["until"]
+
+
+async def test_same_answer_after_restart(restart: Restart) -> None:
+    """The same command gets the same answer and is not carried out again, open or over."""
+    bench = await restart()
+    first = await bench.item("switch.boiler", True, number=7)
+    refused = await bench.item("switch.boiler", 5, number=8)
+    bench = await restart(orderly=False)
+    assert await bench.item("switch.boiler", True, number=7) == first
+    assert await bench.item("switch.boiler", 5, number=8) == refused
+    bench = await restart(away=7200)
+    assert await bench.item("switch.boiler", True, number=7) == first
+    assert len([w for w in bench.home.writes if w[2].why == "command"]) == 1
+    conflict = await bench.item("switch.boiler", False, number=7)
+    assert conflict.verdict.reason is Reason.CONFLICT
+
+
+async def test_over_while_away(restart: Restart) -> None:
+    """What ended while we were away ends now, with a receipt; its item goes to rest."""
+    bench = await restart()
+    limit = await bench.limit(4200, duration_s=600)
+    item = await bench.item("switch.boiler", True, duration_s=600)
+    bench = await restart(away=700)
+    await bench.settle()
+    assert (await bench.receipt(limit))["state"] == "expired"
+    assert (await bench.receipt(item))["state"] == "expired"
+    assert bench.home.values["switch.boiler"] is False
+
+
+async def test_scheduled_over_a_restart(restart: Restart) -> None:
+    """What was planned begins, late if need be; what should have come and gone is said not to have."""
+    bench = await restart()
+    later = await bench.limit(3000, **{"from": 1000, "duration_s": 600})
+    begun = await bench.limit(4000, SUPPLIER, **{"from": 600, "duration_s": 600})
+    gone = await bench.item("switch.boiler", True, **{"from": 100, "duration_s": 100})
+    bench = await restart(away=700, orderly=False)
+    assert bench.home.limit() == 4000
+    assert await bench.state(begun) == "active"
+    assert await bench.state(gone) == "failed"
+    assert (await bench.receipt(gone))["end"] == "not_started"
+    assert bench.home.writes == []
+    await bench.wait(300)
+    assert bench.home.limit() == 3000
+    assert await bench.state(later) == "active"
+
+
+@pytest.mark.parametrize(
+    ("shows", "state", "reason"),
+    [(True, "effective", "commanded"), (False, "unknown", "interrupted")],
+)
+async def test_stopped_in_the_middle_of_writing(
+    restart: Restart, shows: bool, state: str, reason: str
+) -> None:
+    """What became of it is read back from the device; it is never written a second time."""
+    bench = await restart()
+    bench.home.slow["switch.boiler"] = asyncio.Event()
+    answer = await bench.item("switch.boiler", True)
+    await stopped(bench)
+    bench.home.values["switch.boiler"] = shows
+    bench = await restart(orderly=False)
+    assert await bench.state(answer) == state
+    assert (await bench.rows(answer))[3 if shows else 2]["data"]["reason"] == reason
+    assert len(bench.home.writes) == 1
+
+
+async def test_device_that_appears_later(restart: Restart) -> None:
+    """Devices show their values some time after a start: that is waited for, not for ever."""
+    bench = await restart()
+    bench.home.slow["switch.boiler"] = asyncio.Event()
+    answer = await bench.item("switch.boiler", True)
+    await stopped(bench)
+    del bench.home.values["switch.boiler"]
+    bench = await restart(orderly=False)
+    await bench.wait(60)
+    assert await bench.state(answer) == "possible"
+    bench.home.values["switch.boiler"] = True
+    await bench.wait(10)
+    assert await bench.state(answer) == "effective"
+
+
+async def test_device_that_never_appears(restart: Restart) -> None:
+    """After two minutes nobody knows."""
+    bench = await restart()
+    bench.home.slow["switch.boiler"] = asyncio.Event()
+    answer = await bench.item("switch.boiler", True)
+    await stopped(bench)
+    del bench.home.values["switch.boiler"]
+    bench = await restart(orderly=False)
+    await bench.wait(130)
+    assert await bench.state(answer) == "unknown"
+    assert (await bench.receipt(answer))["effect"]["reason"] == "interrupted"
+
+
+async def test_items_that_are_not_there_yet(restart: Restart) -> None:
+    """At a start the home's items appear one by one: that takes no grant away."""
+    bench = await restart()
+    answer = await bench.item("switch.boiler", True)
+    shown = await bench.item("cls.one", True, until=None)
+    missing = bench.home.all_items
+    bench.home.all_items = {}
+    bench = await restart()
+    await bench.authority.configure(House(), EVERYBODY)
+    assert await bench.state(answer) == "effective"
+    bench.home.all_items = missing
+    await bench.authority.tick()
+    assert bench.home.picture.items["cls.one"].value is True
+    assert await bench.state(shown) == "effective"
+
+
+async def test_executors_over_a_restart(restart: Restart) -> None:
+    """What a limit lowered is still lowered, and still given back."""
+    house = House(measured=MEASURED, executors={CONSUMPTION: (WALLBOX, PUMP)})
+    bench = await restart(house=house)
+    await bench.limit(4200, duration_s=3600)
+    await bench.wait(60)
+    bench = await restart(away=60, orderly=False, house=house)
+    await bench.wait(600)
+    assert len(bench.home.writes) == 1
+    bench = await restart(away=7200, house=house)
+    await bench.wait(10)
+    assert bench.home.values["number.wallbox"] == 11000
+    assert [because.why for _, _, because in bench.home.writes] == ["limit", "restore"]
+
+
+@pytest.mark.parametrize(
+    ("shows", "result"),
+    [(11000, "unknown"), (3900, "found"), (5000, "unknown"), (None, "unknown")],
+)
+async def test_stopped_while_lowering(
+    restart: Restart, shows: int | None, result: str
+) -> None:
+    """Whether the device took it is read back; then the limit is kept like before."""
+    house = House(measured=MEASURED, executors={CONSUMPTION: (WALLBOX,)})
+    bench = await restart(house=house)
+    bench.home.slow["number.wallbox"] = asyncio.Event()
+    await bench.limit(6700, duration_s=3600)
+    await bench.authority.tick()
+    await asyncio.sleep(0.01)
+    await stopped(bench)
+    bench.home.slow.clear()
+    if shows is None:
+        bench.home.powers[CONSUMPTION] = Decimal(5000)
+        del bench.home.values["number.wallbox"]
+    else:
+        bench.home.values["number.wallbox"] = Decimal(shows)
+    bench = await restart(orderly=False, house=house)
+    await bench.wait(150)
+    done = [row["data"] for row in await bench.rows() if row["kind"] == "setpoint_done"]
+    assert done[0]["result"] == result
+    assert shows is None or bench.home.drawn() <= 6700
+
+
+@pytest.mark.parametrize(
+    ("shows", "results"),
+    [
+        # not written yet: it is, now; written; somebody wanted something else
+        (True, ["resumed", "done"]),
+        (False, ["found"]),
+        (None, ["unknown"]),
+    ],
+)
+async def test_stopped_while_going_to_rest(
+    restart: Restart, shows: bool | None, results: list[str]
+) -> None:
+    """An item on its way to its rest gets there."""
+    bench = await restart()
+    await bench.item("switch.boiler", True, duration_s=60)
+    bench.home.slow["switch.boiler"] = asyncio.Event()
+    await bench.wait(61)
+    await stopped(bench)
+    bench.home.slow.clear()
+    if shows is None:
+        del bench.home.values["switch.boiler"]
+    else:
+        bench.home.values["switch.boiler"] = shows
+    bench = await restart(orderly=False)
+    await bench.wait(150)
+    done = [row["data"] for row in await bench.rows() if row["kind"] == "setpoint_done"]
+    assert [data["result"] for data in done] == results
+    assert bench.home.values.get("switch.boiler") in (False, None)
+
+
+async def test_contact_over_a_restart(restart: Restart) -> None:
+    """Who was there has two minutes to show up; who was not, is still not."""
+    bench = await restart()
+    await bench.authority.contact("supplier")
+    bench = await restart(away=3600)
+    assert bench.home.picture.contacts["supplier"].present
+    await bench.wait(120)
+    assert not bench.home.picture.contacts["supplier"].present
+    orphan = await bench.item("cls.one", True, until=None)
+    bench = await restart(away=3600)
+    assert not bench.home.picture.contacts["supplier"].present
+    await bench.wait(3599)
+    assert await bench.state(orphan) == "effective"
+    await bench.wait(1)
+    assert await bench.state(orphan) == "released"
+
+
+async def test_participant_removed_while_away(restart: Restart) -> None:
+    """Commands of somebody who is no longer there end at the next settings or at their time."""
+    bench = await restart()
+    answer = await bench.limit(4200, duration_s=600)
+    planned = await bench.limit(4200, SUPPLIER, **{"from": 60})
+    bench = await restart(participants=(GRID,))
+    assert bench.home.limit() == 4200
+    await bench.wait(60)
+    assert (await bench.receipt(planned))["end"] == "not_started"
+    await bench.authority.configure(House(), ())
+    assert (await bench.receipt(answer))["end"] == "revoked"
+
+
+async def test_doors_before_and_after(restart: Restart) -> None:
+    """Before the start and after the end every command is refused, and nothing is written."""
+    bench = await restart()
+    before = bench.ledger.newest
+    early = Bench.of(bench.ledger, bench.clock)
+    assert (await early.limit(1)).verdict.reason is Reason.CLOSED
+    await early.authority.contact("grid")
+    await early.authority.tick()
+    assert bench.ledger.newest == before
+    await bench.authority.close()
+    assert (await bench.limit(1)).verdict.reason is Reason.CLOSED
+    assert (await bench.kinds())[-1] == "stopped"
+    assert bench.home.alarm is None
+
+
+async def fill_disk(ledger: Ledger) -> None:
+    """Leave no room in the file, then use what is left."""
+
+    def full(lookup: object) -> None:
+        connection = ledger._store.lookup.connection
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    await ledger._ask(full)
+    entry = Entry(kind=Kind.CLOCK, data={"x": "y" * 200})
+    stamp = Stamp(utc=FakeClock().utc(), monotonic=0)
+    batch = Batch(stamp=stamp, entries=(entry,))
+    with suppress(LedgerUnavailable):
+        while True:
+            await ledger.append(batch)
+
+
+async def make_room(ledger: Ledger) -> None:
+    """Let the file grow again."""
+    await ledger._ask(
+        lambda lookup: lookup.connection.execute("PRAGMA max_page_count = 100000")
+    )
+
+
+async def test_disk_full(restart: Restart) -> None:
+    """What cannot be written down is not done, and does not end; with room it goes on."""
+    bench = await restart()
+    limit = await bench.limit(4200, duration_s=600)
+    await fill_disk(bench.ledger)
+    refused = await bench.limit(3000)
+    assert refused.verdict.reason is Reason.LEDGER_UNAVAILABLE
+    assert (bench.home.limit(), bench.home.picture.fault) == (
+        4200,
+        "ledger_unavailable",
+    )
+    item = await bench.item("switch.boiler", True, number=99)
+    assert item.verdict.reason is Reason.LEDGER_UNAVAILABLE
+    assert bench.home.writes == []
+    with pytest.raises(LedgerUnavailable):
+        await bench.authority.interrupt(CONSUMPTION, "x")
+    await bench.wait(700)
+    assert bench.home.limit() == 4200
+    await bench.authority.contact("grid")
+    await make_room(bench.ledger)
+    await bench.wait(10)
+    assert (bench.home.limit(), bench.home.picture.fault) == (None, None)
+    assert (await bench.receipt(limit))["state"] == "expired"
+    # what was refused for that reason may be sent again
+    assert (await bench.item("switch.boiler", True, number=99)).verdict.accepted
+
+
+async def test_disk_full_after_the_intent(restart: Restart) -> None:
+    """An outcome that could not be written down is written later; nothing is done twice for it."""
+    bench = await restart()
+    bench.home.slow["switch.boiler"] = asyncio.Event()
+    answer = await bench.item("switch.boiler", True)
+    await fill_disk(bench.ledger)
+    bench.home.slow.pop("switch.boiler").set()
+    await bench.settle()
+    assert await bench.state(answer) == "possible"
+    await bench.wait(60)
+    await make_room(bench.ledger)
+    await bench.wait(60)
+    assert await bench.state(answer) == "effective"
+    assert len(bench.home.writes) == 1
+    assert await bench.ledger.check() is None
+
+
+async def test_disk_full_at_the_end(
+    restart: Restart, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Stopping works without the ledger, too."""
+    bench = await restart()
+    await fill_disk(bench.ledger)
+    with pytest.raises(LedgerUnavailable):
+        await bench.authority.configure(House(), (replace(GRID, grants=()),))
+    assert bench.authority.participants.keys() == {p.participant_id for p in EVERYBODY}
+    await bench.authority.close()
+    assert "not in the ledger" in caplog.text
+
+
+async def test_days(restart: Restart) -> None:
+    """Every day with rows is signed the next day, without anybody asking."""
+    bench = await restart()
+    await bench.limit(4200, duration_s=60)
+    await bench.wait(3 * 86400)
+    kinds = await bench.kinds()
+    assert kinds.count("head") == 1
+    assert kinds[-1] == "head"
