@@ -73,7 +73,8 @@ CASES = (
     replace(fine("capture_early"), captured=timedelta(seconds=-40)),
     replace(
         shows("live_refused", {HOUSE_IMPORT: SLOT}, at_first={HOUSE_IMPORT: SLOT}),
-        lasting=True,
+        # contracts are asked for once a day
+        healing=timedelta(days=1),
     ),
     # Values that are missing, old, or must not be used.
     shows("no_values", _LIVE_ONLY, at_first=_LIVE_AT_FIRST),
