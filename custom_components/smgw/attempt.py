@@ -13,7 +13,12 @@ from . import failures
 from .const import SUBENTRY_LOGIN
 from .han.client_certificate import facts
 from .han.driver import VENDORS, Driver
-from .han.errors import ClientKeyUnusable, SmgwError
+from .han.errors import (
+    ClientKeyUnusable,
+    LoginDropped,
+    LoginUnanswered,
+    SmgwError,
+)
 from .han.model import Account, Credentials
 from .memory import async_memory
 from .models import GatewayConfig, SmgwConfigEntry, account_data, account_of
@@ -41,6 +46,9 @@ async def async_log_in(
         raise lock
     try:
         snapshot = await driver.read_latest(account)
+    except LoginUnanswered as err:
+        # Whatever worked before, this one has just been typed.
+        raise LoginDropped("unanswered") from err
     except SmgwError as err:
         memory.hold = failures.hold_of(err) or memory.hold
         raise

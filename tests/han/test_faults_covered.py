@@ -9,7 +9,7 @@ from simulator.emh import EmhGateway
 from simulator.faults import FaultInfo
 from simulator.theben import ThebenGateway
 
-SHARED = ("test_json_login.py",)
+SHARED = ("test_json_login.py", "test_silent_logins.py")
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,15 @@ class ClientCertificateDropped(ConnectionCut):
     key = "client_certificate_dropped"
 
 
+class LoginUnanswered(ConnectionCut):
+    """The answer to a login got lost, at a gateway where logins have worked.
+
+    Once it may be chance; twice in a row it is `LoginDropped`.
+    """
+
+    key = "login_unanswered"
+
+
 class AnswerTimeout(SmgwConnectionError):
     """The gateway took a request and did not finish its answer in time."""
 

@@ -25,6 +25,7 @@ from .errors import (
     ConnectionCut,
     HostRefused,
     LoginDropped,
+    LoginUnanswered,
     NotAGateway,
     PageUnreadable,
     SessionExpired,
@@ -42,6 +43,9 @@ _LOGGER = logging.getLogger(__name__)
 _MD5 = "MD5"
 # The announced algorithm whose proven one was refused last.
 _DOUBTED = "digest_doubted"
+# Accounts, by their digests, whose last login got no answer; so many are kept.
+_UNANSWERED = "logins_unanswered"
+_MOST = 10
 
 
 class BadRequest(PageUnreadable):
@@ -60,14 +64,18 @@ class JsonSession:
         connection: Connection,
         proven: Container[str],
         headers: Mapping[str, str] | None = None,
+        *,
+        suspected: bool = False,
     ) -> None:
         """Take the headers of every request.
 
         `proven`: announced algorithms with which a login has worked before.
+        `suspected`: the login before of this account got no answer.
         """
         self._connection = connection
         self._proven = proven
         self._headers = headers
+        self._suspected = suspected
         self.logged_in = False
         """Whether the gateway has answered like one that accepted the login."""
 
@@ -123,9 +131,12 @@ class JsonSession:
                 verb, path, content=body, headers=self._headers, most=most
             )
         except (ConnectionCut, AnswerTimeout) as err:
-            if self._challenged and not (self.logged_in or self._was_proven):
-                raise self._refused(LoginDropped, err.key) from err
-            raise
+            if not self._challenged or self.logged_in:
+                raise
+            if self._was_proven and self._connection.login_answered:
+                # Cut in the middle of an answer that is no refusal.
+                raise
+            raise self._unanswered(err.key) from err
         if not self.logged_in:
             self._judge_login(answer)
         elif answer.status == 401:
@@ -151,11 +162,17 @@ class JsonSession:
             kind = WrongPassword if self._challenged else ClientCertificateUnknown
             raise self._refused(kind, f"HTTP {status}")
         if status == 200 and not answer.body:
-            if self._was_proven or not self._challenged:
+            if not self._challenged:
                 raise ConnectionCut("empty answer")
-            raise self._refused(LoginDropped, "empty answer")
+            raise self._unanswered("empty answer")
         # An inner fault or a rejected form says nothing about the password.
         self.logged_in = status < 500 and status != 400
+
+    def _unanswered(self, detail: str) -> SmgwError:
+        """Return what silence upon the login means: chance, or a refusal."""
+        if self._was_proven and not self._suspected:
+            return LoginUnanswered(detail)
+        return self._refused(LoginDropped, detail)
 
     def _refused(self, kind: type[SmgwLoginError], detail: str) -> SmgwLoginError:
         """Return a refusal that remembers which algorithm was asked for."""
@@ -203,21 +220,28 @@ async def logged_in[T](
     `memory["digest"]` maps announced algorithms to those that worked. One login, or
     two: an algorithm that has never worked is announced, the login is refused, and
     MD5 was not the one; or the one that worked is in doubt since the refusal before.
+    Silence upon a login is forgiven once where logins have worked.
     """
     learned = memory.get("digest")
     proven: dict[str, str] = dict(learned) if isinstance(learned, Mapping) else {}
+    others, suspected = _unanswered_before(memory, account)
 
     @asynccontextmanager
     async def attempt(instead: Mapping[str, str]) -> AsyncIterator[JsonSession]:
         async with transport.connect(account, instead=instead) as connection:
-            session = JsonSession(connection, proven, headers)
+            session = JsonSession(connection, proven, headers, suspected=suspected)
             try:
                 yield session
+            except LoginUnanswered:
+                memory[_UNANSWERED] = [*others, account.digest][-_MOST:]
+                raise
             finally:
                 told = connection.announced
                 if session.logged_in and told is not None:
                     memory["digest"] = proven | {told: instead.get(told, told)}
                     memory.pop(_DOUBTED, None)
+                    if suspected:
+                        memory[_UNANSWERED] = others
 
     async with transport.queue, AsyncExitStack() as stack:
         session = await stack.enter_async_context(attempt(proven))
@@ -232,6 +256,16 @@ async def logged_in[T](
             session = await stack.enter_async_context(attempt(proven | other))
             found = await first(session)
         yield session, found
+
+
+def _unanswered_before(
+    memory: Mapping[str, Any], account: Account
+) -> tuple[list[str], bool]:
+    """Return the other accounts whose last login got no answer, and if this one's did."""
+    silent = memory.get(_UNANSWERED)
+    silent = silent if isinstance(silent, list) else []
+    others = [digest for digest in silent if digest != account.digest]
+    return others, others != silent
 
 
 def _other_way(

@@ -97,7 +97,8 @@ class RequestCounter:
         """
         self.sent = 0
         self._by_certificate = by_certificate
-        self._accepted = False
+        self.accepted = False
+        """Whether the login got an answer, and not a challenge."""
         self._sessions = sessions
 
     async def __call__(
@@ -109,7 +110,7 @@ class RequestCounter:
         the connection from being used again. A login that is answered by closing the
         connection is not sent again, as aiohttp does with a GET: gateways lock.
         """
-        login = not self._accepted and (
+        login = not self.accepted and (
             self._by_certificate or hdrs.AUTHORIZATION in request.headers
         )
         sessions = None if self.sent else self._sessions
@@ -137,7 +138,7 @@ class RequestCounter:
             raise
         self.sent += 1
         if login and response.status != HTTPStatus.UNAUTHORIZED:
-            self._accepted = True
+            self.accepted = True
         if response.status == HTTPStatus.UNAUTHORIZED:
             try:
                 await _read_capped(response)
@@ -186,6 +187,11 @@ class Connection:
     def shows_login(self) -> bool:
         """Say whether the gateway has been shown who logs in."""
         return self._own is not None or self.announced is not None
+
+    @property
+    def login_answered(self) -> bool:
+        """Say whether the gateway has begun to answer as if it accepted the login."""
+        return self._counter.accepted
 
     @property
     def cookies(self) -> set[str]:

@@ -1,7 +1,7 @@
 """How a fault is written down: one line for what the owner sees of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -92,6 +92,8 @@ class Case:
     """Why a start fails, if for another reason than the reading of a loaded gateway."""
     refused: bool = False
     """Whether the owner is asked for the login, and nothing is sent without."""
+    gives_up: bool = False
+    """Whether the second failure in a row is taken for a refusal."""
     wrong_logins: int = 0
     """How often the gateway sees a wrong password in all."""
     sessions: int = 2
@@ -141,6 +143,12 @@ def fails(
         error=error,
         issues=frozenset({issue} - {""}),
     )
+
+
+def silent_login(fault: str, **params: Any) -> Case:
+    """Return a case of no answer to the login: forgiven once where it has worked."""
+    case = fails(fault, "login_unanswered", **params)
+    return replace(case, stops=(LOGIN, "login_dropped"), gives_up=True)
 
 
 def shows(

@@ -8,7 +8,6 @@ from .cases import (
     HOUSE_HIGH,
     HOUSE_LOW,
     LAST,
-    LOGIN,
     NOTHING,
     NOW,
     TRUE,
@@ -17,6 +16,7 @@ from .cases import (
     fails,
     fine,
     shows,
+    silent_login,
 )
 from .json_cases import shared
 
@@ -26,7 +26,7 @@ _NEVER_TARIFFS = {HOUSE_HIGH: NOTHING, HOUSE_LOW: NOTHING}
 
 CASES = (
     *shared("extended"),
-    replace(fails("empty_body", "connection_cut"), stops=(LOGIN, "login_dropped")),
+    silent_login("empty_body"),
     fails("no_meters", "no_meter", issue="no_meter"),
     # What readings of the newest values do not touch.
     fine("contracts_expired"),

@@ -13,6 +13,7 @@ from .cases import (
     Case,
     fails,
     fine,
+    silent_login,
 )
 
 _HOUR = timedelta(hours=1)
@@ -29,6 +30,10 @@ _LOGIN = (
         wrong_logins=1,
     ),
     fine("refuse_403"),
+    *(
+        replace(silent_login(fault), changed_password=True, since=LOGIN, wrong_logins=2)
+        for fault in ("refuse_by_drop", "refuse_by_empty_body", "refuse_by_hang")
+    ),
     fine("refuse_by_drop"),
     fine("refuse_by_empty_body"),
     fine("refuse_by_hang"),
@@ -87,9 +92,7 @@ def _connections(values: str) -> tuple[Case, ...]:
         fine("refuse_server_name"),
         fails("drop_before_answer", "connection_cut", at=CERTIFICATE),
         fails("drop_before_answer", "connection_cut", action=values),
-        replace(
-            fails("drop_mid_answer", "connection_cut"), stops=(LOGIN, "login_dropped")
-        ),
+        silent_login("drop_mid_answer"),
         fails("drop_mid_answer", "connection_cut", action=values),
         fails("slow", "answer_timeout", at=CERTIFICATE),
         fails("slow", "answer_timeout", action=values),

@@ -32,6 +32,8 @@ class Maker:
     live: frozenset[str] = frozenset()
     locking: str = "wrong_password"
     """What the owner is told when the gateway locks itself."""
+    attempts: int = 1
+    """How often a password that was changed is tried then."""
     locked: str = "portal_locked"
     """What the owner is told while it is locked."""
 
@@ -45,6 +47,7 @@ MAKERS = {
         registers=frozenset({STAIRS_IMPORT, HOUSE_IMPORT, HOUSE_EXPORT}),
         live=frozenset({HOUSE_IMPORT}),
         locking="login_dropped",
+        attempts=2,
         locked="tls_failed",
     ),
     "emh": Maker(
@@ -52,6 +55,7 @@ MAKERS = {
         scenario=emh.SCENARIOS["two"],
         cases=EMH,
         locking="login_dropped",
+        attempts=2,
         locked="tls_failed",
     ),
 }

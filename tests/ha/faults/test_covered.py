@@ -39,7 +39,8 @@ def test_cases_are_different(maker: Maker) -> None:
 def keys(case: Case) -> set[str]:
     """Return the errors of a case."""
     stop = case.stops[1] if case.stops else None
-    return {key for key in (stop, case.error, case.at_start) if key}
+    later = "login_dropped" if case.gives_up else None
+    return {key for key in (stop, case.error, case.at_start, later) if key}
 
 
 @pytest.mark.parametrize("language", TEXTS)
