@@ -13,12 +13,7 @@ from . import failures
 from .const import SUBENTRY_LOGIN
 from .han.client_certificate import facts
 from .han.driver import VENDORS, Driver
-from .han.errors import (
-    ClientKeyUnusable,
-    LoginDropped,
-    LoginUnanswered,
-    SmgwError,
-)
+from .han.errors import ClientKeyUnusable, LoginDropped, LoginUnanswered, SmgwError
 from .han.model import Account, Credentials
 from .memory import async_memory
 from .models import GatewayConfig, SmgwConfigEntry, account_data, account_of

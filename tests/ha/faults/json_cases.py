@@ -126,6 +126,10 @@ def _answers(values: str) -> tuple[Case, ...]:
         fails("big_page", "page_too_large", action=values),
         fails("truncated", "page_unreadable"),
         fails("truncated", "page_unreadable", action=values),
+        replace(
+            fails("busy", "gateway_busy", at=CERTIFICATE, seconds=900),
+            told={"minutes": "15"},
+        ),
         fails("server_error", "gateway_fault", at=CERTIFICATE),
         fails("server_error", "gateway_fault", action=values, status=503),
     )
