@@ -65,6 +65,8 @@ class Trouble:
     placeholders: Mapping[str, str]
     count: int
     """Failures in a row."""
+    since: datetime
+    """When the first of them was."""
     sent: bool
     """Whether the last one has cost the gateway a session."""
     until: datetime
@@ -153,6 +155,7 @@ class GatewayMemory:
             key=err.key,
             placeholders=err.placeholders,
             count=self.failures + 1,
+            since=self.trouble.since if self.trouble else dt_util.utcnow(),
             sent=sent,
             until=until,
         )
@@ -231,7 +234,8 @@ class GatewayMemory:
         if (hold := data.get("hold")) and _moment(hold["until"]) <= latest:
             self.hold = Hold(**{**hold, "until": _moment(hold["until"])})
         if (trouble := data.get("trouble")) and _moment(trouble["until"]) <= latest:
-            self.trouble = Trouble(**{**trouble, "until": _moment(trouble["until"])})
+            times = {name: _moment(trouble[name]) for name in ("since", "until")}
+            self.trouble = Trouble(**{**trouble, **times})
 
     def _as_dict(self) -> dict[str, Any]:
         self._written = dt_util.utcnow()

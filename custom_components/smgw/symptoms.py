@@ -30,6 +30,11 @@ LOGIN_FAILED = "login_failed"
 
 _AHEAD = timedelta(days=30)
 _OUTAGE = timedelta(hours=6)
+# Failures of the gateway that have an issue of their own.
+_TOLD_ELSEWHERE = {
+    kind.key
+    for kind in (CertificateChanged, ContractsEnded, NoMeterAssigned, PortalLocked)
+}
 # Clock and readings need not have stopped in the same minute.
 _TOGETHER = timedelta(hours=1)
 
@@ -135,8 +140,8 @@ def _account_refused(now: Situation) -> Iterator[Found]:
 
 
 def _gateway_locked(now: Situation) -> Iterator[Found]:
-    hold = now.memory.current_hold
-    if hold and hold.key == PortalLocked.key:
+    hold = now.memory.hold
+    if hold and hold.key == PortalLocked.key and hold.until > now.now:
         yield Found({"until": now.local(hold.until)})
 
 
@@ -196,8 +201,15 @@ def _login_stale(now: Situation) -> Iterator[Found]:
 
 
 def _outage(now: Situation) -> Iterator[Found]:
-    since = now.memory.down_since
-    if since and now.now - since >= _OUTAGE:
+    if since := _long_ago(now.memory.down_since, now):
+        yield Found({"since": now.local(since)})
+
+
+def _unreadable(now: Situation) -> Iterator[Found]:
+    trouble = now.memory.trouble
+    if trouble is None or trouble.key in _TOLD_ELSEWHERE or now.memory.down_since:
+        return
+    if since := _long_ago(trouble.since, now):
         yield Found({"since": now.local(since)})
 
 
@@ -219,11 +231,17 @@ KINDS = (
     Kind("port_hangs", _port_hangs, IssueSeverity.ERROR),
     Kind("login_stale", _login_stale),
     Kind("outage", _outage, IssueSeverity.ERROR),
+    Kind("unreadable", _unreadable, IssueSeverity.ERROR),
 )
 
 
 def _day(moment: datetime) -> str:
     return dt_util.as_local(moment).date().isoformat()
+
+
+def _long_ago(moment: datetime | None, now: Situation) -> datetime | None:
+    """Return when a failure began, if it has lasted long enough to be told."""
+    return moment if moment and now.now - moment >= _OUTAGE else None
 
 
 def _clock_is_wrong(now: Situation) -> bool:
@@ -251,15 +269,14 @@ def _all_stale(now: Situation) -> datetime | None:
     None as well if the clock is wrong: then it is the cause.
     """
     stale = _stale(now)
-    others = [
-        login
+    taken = [
+        login.notes.newest
         for login in now.logins
-        if login.works and login.notes.newest and login not in stale
+        if login.works and login.notes.newest and not _has_no_contract(login)
     ]
-    if _clock_is_wrong(now) or any(not _has_no_contract(login) for login in others):
+    if _clock_is_wrong(now) or len(stale) < len(taken):
         return None
-    taken = (login.notes.newest for login in stale)
-    return max((moment for moment in taken if moment), default=None)
+    return max(taken, default=None)
 
 
 def _set_before(now: Situation, newest: datetime) -> datetime | None:

@@ -394,15 +394,29 @@ async def test_outage(
     assert issues(hass) == set()
 
 
-async def test_a_fault_that_answers_is_no_outage(
+@pytest.mark.parametrize("fault", ["server_error", "session_in_use", "garbage_body"])
+async def test_unreadable(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     gateway: PpcGateway,
     timeline: Timeline,
+    fault: str,
 ) -> None:
-    """Cable and address are fine where a gateway reports its own fault."""
-    gateway.faults.add("server_error")
-    await quarters(timeline, 0, 30)
+    """Cable and address are fine where something answers; after hours it is told."""
+    await quarters(timeline, 0, 1)
+    gateway.faults.add(fault)
+    await quarters(timeline, 1, 8)
+    assert issues(hass) == set()
+    # Failing readings become rarer.
+    for _ in range(3):
+        await timeline.pass_by(hours=2)
+    assert issues(hass) == {"unreadable"}
+    assert placeholders(hass, "unreadable")["since"] in {"10:46", "10:47"}
+    await restart(hass, loaded, timeline)
+    assert issues(hass) == {"unreadable"}
+    gateway.faults.clear()
+    await timeline.pass_by(hours=2)
+    assert loaded.state is ConfigEntryState.LOADED
     assert issues(hass) == set()
 
 
