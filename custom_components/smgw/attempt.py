@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from . import failures
-from .const import SUBENTRY_LOGIN
+from .const import DOMAIN, SUBENTRY_LOGIN
 from .han.client_certificate import facts
 from .han.driver import VENDORS, Driver
 from .han.errors import ClientKeyUnusable, LoginDropped, LoginUnanswered, SmgwError
@@ -47,8 +47,15 @@ async def async_log_in(
     except SmgwError as err:
         memory.hold = failures.hold_of(err) or memory.hold
         raise
-    # Whatever held the polls back is over with it.
-    memory.saw(account, snapshot, begun)
+    else:
+        # Whatever held the polls back is over with it.
+        memory.saw(account, snapshot, begun)
+    finally:
+        # Nothing is left on disk of a set-up that is given up.
+        if hass.config_entries.async_entry_for_domain_unique_id(
+            DOMAIN, config.gateway_id
+        ):
+            memory.async_save()
 
 
 @callback

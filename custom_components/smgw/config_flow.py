@@ -19,15 +19,11 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentry,
     ConfigSubentryFlow,
-    OptionsFlow,
 )
 from homeassistant.const import CONF_HOST
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -37,36 +33,21 @@ from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.util import dt as dt_util
 
 from .attempt import async_driver, login_subentry
-from .const import (
-    CONF_INTERVAL,
-    CONF_LOGIN,
-    DEFAULT_INTERVAL,
-    DOMAIN,
-    LONGEST_INTERVAL,
-    SUBENTRY_LOGIN,
-)
+from .const import CONF_LOGIN, DOMAIN, SUBENTRY_LOGIN
 from .discovery import BRIEF, announced_addresses, async_answers, async_well_known
 from .han import probe
 from .han.address import Address, parse_address
 from .han.certificate import GatewayCertificate
-from .han.driver import VENDORS, Vendor, vendor_of
+from .han.driver import Vendor, vendor_of
 from .han.errors import NotAGateway, SmgwError, UnsupportedVendor
 from .han.ids import flag
 from .han.model import Account
 from .login_flow import LoginSubentryFlow
 from .login_steps import WAYS, LoginSteps, Place
 from .models import GatewayConfig, SmgwConfigEntry
+from .options_flow import SmgwOptionsFlow
 
 USER_SCHEMA = probatio.Schema({probatio.Required(CONF_HOST): TextSelector()})
-INTERVAL_SELECTOR = NumberSelector(
-    NumberSelectorConfig(
-        min=1,
-        max=LONGEST_INTERVAL.total_seconds() / 60,
-        step=1,
-        unit_of_measurement="min",
-        mode=NumberSelectorMode.BOX,
-    )
-)
 
 
 class SmgwConfigFlow(
@@ -376,35 +357,6 @@ class SmgwConfigFlow(
             changed and state is not ConfigEntryState.LOADED
         ):
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
-
-
-class SmgwOptionsFlow(OptionsFlow):
-    """How often to read."""
-
-    async def async_step_init(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask for the interval; the maker's floor is explained, not silently applied."""
-        floor = int(
-            VENDORS[GatewayConfig.of(self.config_entry).vendor].floor.total_seconds()
-            / 60
-        )
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            minutes = int(user_input[CONF_INTERVAL])
-            if minutes >= floor:
-                return self.async_create_entry(data={CONF_INTERVAL: minutes})
-            errors[CONF_INTERVAL] = "interval_too_short"
-        schema = probatio.Schema({probatio.Required(CONF_INTERVAL): INTERVAL_SELECTOR})
-        current = {CONF_INTERVAL: DEFAULT_INTERVAL.total_seconds() / 60}
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(
-                schema, current | self.config_entry.options | (user_input or {})
-            ),
-            errors=errors,
-            description_placeholders={"floor": str(floor)},
-        )
 
 
 def _choice_schema(logins: Mapping[str, ConfigSubentry]) -> probatio.Schema:

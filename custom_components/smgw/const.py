@@ -26,6 +26,9 @@ CONF_FILE: Final = "file"
 # Options.
 CONF_INTERVAL: Final = "interval"
 """Minutes between two readings."""
+CONF_SESSIONS: Final = "sessions"
+"""Sessions an hour that the gateway gets."""
+MOST_SESSIONS: Final = 12
 
 SUBENTRY_LOGIN: Final = "login"
 CONF_LOGIN: Final = "login"

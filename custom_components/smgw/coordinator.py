@@ -11,14 +11,15 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from . import backoff, devices, failures, issues, schedule
-from .budget import Allowance, Kind
-from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identifier
+from .budget import Kind
+from .const import DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identifier
 from .han.driver import Driver, Vendor
 from .han.errors import PortalLocked, SmgwError, SmgwLoginError
 from .han.model import Snapshot
 from .logins import OWN_FAILURES, Login, Logins
 from .memory import GatewayMemory, Hold, Trouble
 from .models import GatewayConfig, SmgwConfigEntry
+from .pace import Pace
 from .symptoms import Situation
 
 # Timers may ring a little early.
@@ -58,8 +59,8 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             # The same password once more, at each start, could lock the owner out.
             login.error = memory.refusal(login.credentials)
         self._recall()
-        self._interval = self.interval
-        self._allow()
+        self.pace = self._pace_now()
+        self.budget.allowance = self.pace.allowance
         self._plan_next()
         self.last_error: SmgwError | None = None
 
@@ -69,31 +70,16 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         return self.config_entry.unique_id or ""
 
     @property
-    def interval(self) -> timedelta:
-        """Return the time between readings that the owner chose, if it makes sense."""
-        minutes = self.config_entry.options.get(CONF_INTERVAL)
-        chosen = timedelta(minutes=minutes) if minutes else DEFAULT_INTERVAL
-        return max(chosen, self.floor)
-
-    @property
-    def floor(self) -> timedelta:
-        """Return how often reading an account brings something new."""
-        live = self.vendor.live_floor if self.logins.live else None
-        return live or self.vendor.floor
-
-    @property
-    def period(self) -> timedelta:
-        """Return the time between two slots: several accounts share the gateway's."""
-        floor = self.budget.allowance.floor
-        return self.interval if len(self.logins) < 2 else floor
+    def each(self) -> timedelta:
+        """Return how often each login is read at the present pace."""
+        return self.pace.each(self.logins.readable)
 
     @callback
     def async_settings_changed(self) -> None:
         """Take over a changed interval or logins without a reload."""
         self.logins.sync(self.config_entry)
         self.async_forget_orphans()
-        if self.interval != self._interval:
-            self._interval = self.interval
+        if self._follow_pace():
             self._plan_next()
             self._schedule_refresh()
         recalled = self._recall()
@@ -136,11 +122,14 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self.logins.renew(login_id)
         self.async_settings_changed()
 
-    def _allow(self) -> bool:
-        """Have the budget follow what the gateway bears; say if that changed."""
-        allowance = Allowance(floor=self.floor, per_hour=self.vendor.per_hour)
-        before, self.budget.allowance = self.budget.allowance, allowance
-        return allowance != before
+    def _pace_now(self) -> Pace:
+        return Pace.of(self.vendor, self.config_entry.options, live=self.logins.live)
+
+    def _follow_pace(self) -> bool:
+        """Take over what options and liveness say; tell if that changed anything."""
+        before, self.pace = self.pace, self._pace_now()
+        self.budget.allowance = self.pace.allowance
+        return self.pace != before
 
     def _recall(self) -> bool:
         """Take over what accounts saw in an earlier run or in a flow; say if any did."""
@@ -156,7 +145,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         """Show what a flow has read: the gateway works."""
         if not self.last_update_success:
             LOGGER.info("Fetching %s data recovered", self.name)
-        self._allow()
+        self._follow_pace()
         self._plan_next()
         snapshot = self.logins.merged(self.gateway_id)
         devices.async_show_firmware(self.hass, self.config_entry, snapshot.gateway)
@@ -225,7 +214,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         if asked:
             return None
         # A fault often passes soon; a day would be long to wait.
-        every = self.floor if self.memory.trouble else self.interval
+        every = self.pace.floor if self.memory.trouble else self.pace.interval
         now = dt_util.utcnow()
         login = self.logins.due(now, every)
         if login is None or self.budget.may(Kind.POLL):
@@ -263,7 +252,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         else:
             self.logins.saw(login, snapshot, begun)
             self.memory.saw(login.credentials, snapshot, begun)
-            if self._allow():
+            if self._follow_pace():
                 self._plan_next()
             if failed_before and len(self.logins) > 1:
                 LOGGER.info("%s, login %s works again", self.name, login.title)
@@ -310,21 +299,19 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             translation_placeholders={"time": free.strftime("%H:%M")},
         )
 
-    def _plan_next(self, period: timedelta | None = None) -> None:
+    def _plan_next(self) -> None:
         """Wake up next a little behind the next slot."""
-        period = period or self.period
-        delay = schedule.delay(self.gateway_id, period)
-        self._due = schedule.next_reading(dt_util.now(), period, delay)
+        self._due = self.pace.next_slot(
+            dt_util.now(), self.gateway_id, len(self.logins)
+        )
 
     def _plan_again(self) -> None:
         """Wake up when a session may be opened, for a reading that had to wait."""
         now, free = dt_util.utcnow(), self.budget.not_before(Kind.POLL)
-        floor = self.budget.allowance.floor
-        if free - now <= schedule.tolerance(floor):
+        if free - now <= schedule.tolerance(self.budget.allowance.floor):
             self._due = free
-            return
-        delay = schedule.delay(self.gateway_id, floor)
-        self._due = schedule.next_reading(dt_util.as_local(free), floor, delay)
+        else:
+            self._due = self.pace.next_slot(dt_util.as_local(free), self.gateway_id)
 
     @callback
     @override

@@ -13,6 +13,7 @@ from .han.doctor import Finding
 from .han.model import ClientCertificate, Meter, Snapshot
 from .memory import GatewayMemory, async_memory
 from .models import GatewayConfig, SmgwConfigEntry
+from .schedule import MINUTE
 
 
 async def async_get_config_entry_diagnostics(
@@ -104,7 +105,9 @@ def _coordinator(coordinator: SmgwCoordinator) -> dict[str, Any]:
     error = coordinator.last_error
     return {
         "last_update_success": coordinator.last_update_success,
-        "interval_minutes": coordinator.interval.total_seconds() / 60,
+        "interval_minutes": coordinator.pace.interval / MINUTE,
+        "each_login_minutes": coordinator.each / MINUTE,
+        "live": coordinator.logins.live,
         "last_error": error and {"key": error.key, "detail": error.detail},
     }
 

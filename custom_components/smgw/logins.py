@@ -176,6 +176,11 @@ class Logins:
             registers -= {key for key in registers if key[0] == meter_id}
 
     @property
+    def readable(self) -> int:
+        """Return how many accounts share the slots."""
+        return len(self._waiting)
+
+    @property
     def unread(self) -> Login | None:
         """Return an account of which nothing is known yet."""
         return next((login for login in self._waiting if not login.last_session), None)

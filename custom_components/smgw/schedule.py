@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
+MINUTE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -31,21 +32,33 @@ def delay(gateway_id: str, interval: timedelta) -> timedelta:
     return SHORTEST_DELAY + share * (LONGEST_DELAY - SHORTEST_DELAY)
 
 
+def is_whole(interval: timedelta) -> bool:
+    """Say whether an interval has slots of its own; else it goes by quarter hours."""
+    return interval <= QUARTER or not (DAY % interval or interval % QUARTER)
+
+
+def next_slot(now: datetime, step: timedelta, delay: timedelta) -> datetime:
+    """Return the time (UTC) of the next slot of its own; `delay` comes after it.
+
+    Slots count from a full hour, the same in every zone we serve: their offsets are
+    whole hours, and the time change does not touch them.
+    """
+    passed = (now.astimezone(UTC) - delay - _EPOCH) // step
+    return _EPOCH + (passed + 1) * step + delay
+
+
 def next_reading(now: datetime, interval: timedelta, delay: timedelta) -> datetime:
-    """Return the time (UTC) of the next reading.
+    """Return the time (UTC) of the next reading of an account.
 
     `now` is local time with its zone. An interval of quarter hours that divides the day
     counts from local midnight, so that hourly readings fall on the full hour and daily ones on
     the change of day; one below a quarter hour has slots of its own; any other goes by
     quarter hours. `delay` comes after the slot.
     """
-    # All offsets of the zones we serve are whole hours: up to an hour, slots are the
-    # same in every zone, and the time change does not touch them.
-    odd = interval > QUARTER and bool(DAY % interval or interval % QUARTER)
-    if odd or interval <= HOUR:
-        step = QUARTER if odd else interval
-        passed = (now.astimezone(UTC) - delay - _EPOCH) // step
-        return _EPOCH + (passed + -(-interval // step)) * step + delay
+    if not is_whole(interval):
+        return next_slot(now, QUARTER, delay) + (-(-interval // QUARTER) - 1) * QUARTER
+    if interval <= HOUR:
+        return next_slot(now, interval, delay)
     wall = (now.astimezone(UTC) - delay).astimezone(now.tzinfo)
     midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     slot = midnight + ((wall - midnight) // interval + 1) * interval

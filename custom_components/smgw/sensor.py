@@ -24,6 +24,7 @@ from .han.model import Gateway, Meter, Register
 from .han.status import GatewayState, Quality
 from .models import SmgwConfigEntry
 from .registers import describe
+from .schedule import MINUTE
 
 PARALLEL_UPDATES = 0
 
@@ -90,6 +91,13 @@ GATEWAY_SENSORS = (
         always=False,
     ),
 )
+INTERVAL = SensorEntityDescription(
+    key="interval",
+    translation_key="interval",
+    device_class=SensorDeviceClass.DURATION,
+    native_unit_of_measurement=UnitOfTime.MINUTES,
+    entity_category=EntityCategory.DIAGNOSTIC,
+)
 METER_SENSORS = (
     MeterSensorDescription(
         key="last_reading",
@@ -132,6 +140,7 @@ async def async_setup_entry(
         known.update(new)
         async_add_entities(sensor() for sensor in new.values())
 
+    async_add_entities([IntervalSensor(coordinator, INTERVAL)])
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     async_follow_certificates(hass, entry, async_add_entities)
@@ -180,6 +189,22 @@ class GatewaySensor(GatewayEntity, SensorEntity):
     def native_value(self) -> str | int | datetime | None:
         """Return what the last session saw."""
         return self.entity_description.value_fn(self.coordinator.data.gateway)
+
+
+class IntervalSensor(GatewayEntity, SensorEntity):
+    """How often each login is read: the owner's wish, as far as the gateway bears it."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Say so whether readings work or not."""
+        return True
+
+    @property
+    @override
+    def native_value(self) -> float:
+        """Return the present interval in minutes."""
+        return round(self.coordinator.each / MINUTE, 1)
 
 
 class MeterSensor(MeterEntity, SensorEntity):

@@ -1,0 +1,186 @@
+"""How often to read: what makes sense for this gateway now, and what harms it."""
+
+from typing import Any
+
+import probatio
+
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+)
+
+from .const import (
+    CONF_INTERVAL,
+    CONF_SESSIONS,
+    LONGEST_INTERVAL,
+    MOST_SESSIONS,
+    SUBENTRY_LOGIN,
+)
+from .han.driver import VENDORS, Vendor
+from .models import GatewayConfig, SmgwConfigEntry
+from .pace import Pace
+from .schedule import MINUTE
+
+# What the form reckons up, besides the present number of sessions.
+_EXAMPLES = (4, 6, 12)
+
+
+class SmgwOptionsFlow(OptionsFlow):
+    """Asks for the interval and, where a gateway keeps sessions, for their number."""
+
+    config_entry: SmgwConfigEntry
+    _chosen: dict[str, Any]
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Choose the form that fits the gateway."""
+        if self._vendor.per_hour is not None:
+            return await self.async_step_sessions()
+        if self._live:
+            return await self.async_step_live()
+        return await self.async_step_not_live()
+
+    async def async_step_sessions(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for interval and sessions; more of them have to be confirmed."""
+        usual = self._vendor.per_hour or 0
+        if user_input is not None:
+            self._chosen = _minutes(user_input)
+            sessions = int(user_input[CONF_SESSIONS])
+            if sessions != usual:
+                # The usual number may become another one.
+                self._chosen[CONF_SESSIONS] = sessions
+            if sessions > max(usual, self._pace().allowance.per_hour or 0):
+                return await self.async_step_more_sessions()
+            return self.async_create_entry(data=self._chosen)
+        pace = self._pace()
+        return self._form(
+            "sessions",
+            _sessions_schema(pace),
+            usual=str(usual),
+            logins=str(self._logins),
+            sessions=str(pace.allowance.per_hour),
+            each=_text(pace, self._logins),
+            examples=", ".join(
+                f"{sessions} → {_text(self._pace({CONF_SESSIONS: sessions}), self._logins)}"
+                for sessions in _EXAMPLES
+            ),
+        )
+
+    async def async_step_more_sessions(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show what more sessions bring, and what they risk."""
+        if user_input is not None:
+            return self.async_create_entry(data=self._chosen)
+        before, after = self._pace(), self._pace(self._chosen)
+        return self._form(
+            "more_sessions",
+            probatio.Schema({}),
+            sessions=str(after.allowance.per_hour),
+            spacing=f"{after.allowance.floor / MINUTE:g}",
+            logins=str(self._logins),
+            before=_text(before, self._logins),
+            each=_text(after, self._logins),
+        )
+
+    async def async_step_live(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the interval of a gateway with values of this moment."""
+        if user_input is not None:
+            return self.async_create_entry(data=_minutes(user_input))
+        pace = self._pace()
+        return self._form(
+            "live",
+            _interval_schema(pace),
+            logins=str(self._logins),
+            each=_text(pace, self._logins),
+        )
+
+    async def async_step_not_live(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the interval of one that could have them, and has none now."""
+        if user_input is not None:
+            return self.async_create_entry(data=_minutes(user_input))
+        pace = self._pace()
+        return self._form(
+            "not_live",
+            _interval_schema(pace),
+            logins=str(self._logins),
+            each=_text(pace, self._logins),
+        )
+
+    @property
+    def _vendor(self) -> Vendor:
+        return VENDORS[GatewayConfig.of(self.config_entry).vendor]
+
+    @property
+    def _live(self) -> bool:
+        loaded = self.config_entry.state is ConfigEntryState.LOADED
+        return loaded and self.config_entry.runtime_data.coordinator.logins.live
+
+    @property
+    def _logins(self) -> int:
+        return len(list(self.config_entry.get_subentries_of_type(SUBENTRY_LOGIN)))
+
+    def _pace(self, changes: dict[str, Any] | None = None) -> Pace:
+        options = {**self.config_entry.options, **(changes or {})}
+        return Pace.of(self._vendor, options, live=self._live)
+
+    def _form(
+        self,
+        step_id: str,
+        schema: probatio.Schema,
+        **placeholders: str,
+    ) -> ConfigFlowResult:
+        """Show a form with the present pace in its fields."""
+        pace = self._pace()
+        present = {
+            CONF_INTERVAL: pace.interval / MINUTE,
+            CONF_SESSIONS: pace.allowance.per_hour,
+        }
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, present),
+            description_placeholders=placeholders,
+        )
+
+
+def _interval_schema(pace: Pace) -> probatio.Schema:
+    """Return the field of the interval."""
+    selector = NumberSelector(
+        NumberSelectorConfig(
+            min=pace.floor / MINUTE,
+            max=LONGEST_INTERVAL / MINUTE,
+            step=1,
+            unit_of_measurement="min",
+            mode=NumberSelectorMode.BOX,
+        )
+    )
+    return probatio.Schema({probatio.Required(CONF_INTERVAL): selector})
+
+
+def _sessions_schema(pace: Pace) -> probatio.Schema:
+    """Return the fields of interval and sessions."""
+    selector = NumberSelector(
+        NumberSelectorConfig(
+            min=1, max=MOST_SESSIONS, step=1, mode=NumberSelectorMode.SLIDER
+        )
+    )
+    return _interval_schema(pace).extend({probatio.Required(CONF_SESSIONS): selector})
+
+
+def _minutes(user_input: dict[str, Any]) -> dict[str, Any]:
+    """Return the interval as it is stored."""
+    return {CONF_INTERVAL: int(user_input[CONF_INTERVAL])}
+
+
+def _text(pace: Pace, logins: int) -> str:
+    """Return how often each of so many logins is read, in minutes."""
+    return f"{round(pace.each(logins) / MINUTE)} min"
