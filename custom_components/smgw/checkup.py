@@ -41,6 +41,8 @@ class LoginCheckup:
     """When its last session was opened (UTC); None if that is not known."""
     now: bool
     """Whether that was this checkup's doing."""
+    refused: bool
+    """Whether it waits for its account to be entered anew."""
     findings: list[Finding]
 
 
@@ -126,6 +128,7 @@ async def _async_with_sessions(
                 at=login.last_session
                 or (memory.budget.last if login is latest else None),
                 now=login.last_session != before[login.subentry_id],
+                refused=login.refused,
                 findings=judge(
                     login.last_session,
                     login.snapshot,

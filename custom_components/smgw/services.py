@@ -105,6 +105,8 @@ def _notes(texts: Texts, checkup: Checkup) -> Iterator[str]:
     """Say what is judged by an earlier session, and why."""
     if checkup.rest:
         yield texts.say("doctor_note_rest", until=checkup.rest)
+    if any(login.refused for login in checkup.logins):
+        yield texts.say("doctor_note_refused")
     earlier = [login.at for login in checkup.logins if login.at and not login.now]
     if earlier:
         yield texts.say("doctor_note_earlier", oldest=min(earlier))

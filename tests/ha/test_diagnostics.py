@@ -12,9 +12,11 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.filters import props
 
 from homeassistant.core import HomeAssistant
+from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
+from .by_certificate import by_certificate, knowing_gateway
 from .conftest import START, Timeline, set_up
 from .test_coordinator import SETTLED
 from .test_doctor import WAY
@@ -156,3 +158,24 @@ async def test_diagnostics_of_each_login(
     assert first["last_session"] > second["last_session"]
     tells_nobody(diagnostics, gateway)
     assert "Erika" not in json.dumps(diagnostics)
+
+
+async def test_diagnostics_of_a_login_by_certificate(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    socket_enabled: None,
+    clock: SimClock,
+) -> None:
+    """The way is named; neither certificate nor key is in it."""
+    with knowing_gateway(clock) as gateway:
+        entry = by_certificate(gateway)
+        await set_up(hass, entry)
+        diagnostics = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+        login = diagnostics["logins"]["login 1"]
+        assert login["way"] == "certificate"
+        assert login["steps"][0]["outcome"] == "ok"
+        del gateway.users["second"]
+        tells_nobody(diagnostics, gateway)
+    text = json.dumps(diagnostics)
+    assert "BEGIN" not in text
+    assert "ecpr" not in text

@@ -44,6 +44,7 @@ async def test_wrong_password(
     assert gateway.failed_logins == 1
     (hint,) = report["hints"]
     assert "several pairs" in hint
+    assert "not sent to it again" in report["notes"][0]
     assert "letter" not in report
     assert gateway.password not in str(report)
 
