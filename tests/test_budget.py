@@ -207,3 +207,16 @@ def test_short_floors_have_short_tolerances() -> None:
     assert tolerance(timedelta(hours=1)) == TOLERANCE
     assert tolerance(15 * MINUTE) == TOLERANCE
     assert tolerance(MINUTE) == timedelta(seconds=8)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_clock_that_runs(kind: Kind) -> None:
+    """Time that passes between two looks at the clock keeps nobody waiting."""
+    ticks = (START + timedelta(microseconds=n) for n in range(1_000_000))
+    budget = Budget(lambda: next(ticks))
+
+    assert budget.may(kind)
+    budget.opened()
+    assert not budget.may(Kind.POLL)
+    ticks = (START + HOUR + timedelta(microseconds=n) for n in range(1_000_000))
+    assert budget.may(kind)

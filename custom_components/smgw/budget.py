@@ -86,10 +86,13 @@ class Budget:
         """Add what an earlier run has counted."""
         self._sessions = sorted([*self._sessions, *sessions])
 
-    def not_before(self, kind: Kind) -> datetime:
-        """Return when a session may be opened: now, or a later time."""
+    def not_before(self, kind: Kind, now: datetime | None = None) -> datetime:
+        """Return when a session may be opened: now, or a later time.
+
+        `now` is for a caller who compares: a clock runs on between two looks at it.
+        """
         sessions = self._recent()
-        moments = [self._clock()]
+        moments = [now or self._clock()]
         most = self.allowance.per_hour
         if most is None and kind is Kind.FIRST:
             most = max(1, HOUR // self.allowance.floor)
@@ -106,7 +109,7 @@ class Budget:
         not make any of them wait.
         """
         now = self._clock()
-        if self.not_before(kind) > now:
+        if self.not_before(kind, now) > now:
             return False
         if kind is not Kind.HISTORY:
             return True

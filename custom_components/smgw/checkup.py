@@ -158,8 +158,9 @@ def _rest(memory: GatewayMemory) -> datetime | None:
     """Return until when no login may be made; None if one may."""
     if hold := memory.current_hold:
         return hold.until
-    free = memory.budget.not_before(Kind.POLL)
-    return free if free > dt_util.utcnow() else None
+    if memory.budget.may(Kind.POLL):
+        return None
+    return memory.budget.not_before(Kind.POLL)
 
 
 async def _async_log_in(

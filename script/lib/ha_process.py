@@ -102,15 +102,27 @@ def prepare_config(folder: Path, port: int) -> None:
     subprocess.run(command, check=True, env=environment(), cwd=folder)
 
 
-async def start(command: list[str], output: Path, *, pipe: bool = False) -> Process:
-    """Start a child in a process group of its own, so that Ctrl-C reaches it only through us."""
+async def start(
+    command: list[str],
+    output: Path,
+    *,
+    pipe: bool = False,
+    temporary: Path | None = None,
+) -> Process:
+    """Start a child in a process group of its own, so that Ctrl-C reaches it only through us.
+
+    `temporary` is a folder for its temporary files, in place of the system's.
+    """
+    variables = environment()
+    if temporary is not None:
+        variables["TMPDIR"] = str(temporary)
     with output.open("ab") as log:
         return await asyncio.create_subprocess_exec(
             *command,
             stdin=DEVNULL,
             stdout=asyncio.subprocess.PIPE if pipe else log,
             stderr=log,
-            env=environment(),
+            env=variables,
             cwd=ROOT,
             start_new_session=True,
         )
@@ -142,9 +154,14 @@ class HomeAssistant:
     async def run(self) -> int:
         """Run until it ends for good; return its exit code."""
         program = str(VENV / "bin" / "hass")
+        # Each Home Assistant empties the one folder for uploads that all would share.
+        temporary = self.config / "tmp"
+        temporary.mkdir(exist_ok=True)
         while True:
             self._process = await start(
-                [program, "-c", str(self.config), *ARGUMENTS], self.log
+                [program, "-c", str(self.config), *ARGUMENTS],
+                self.log,
+                temporary=temporary,
             )
             if (code := await self._process.wait()) != RESTART:
                 return code

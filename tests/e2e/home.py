@@ -72,16 +72,40 @@ class Home:
             "clientId": ha.client_id,
         }
 
-    def entry(self) -> dict[str, Any] | None:
-        """Return the gateway's config entry."""
+    def entry(self, gateway_id: str | None = None) -> dict[str, Any] | None:
+        """Return a gateway's config entry, or that of any gateway."""
         entries = self.call(lambda ha: ha.entries("smgw"))
-        return entries[0] if entries else None
+        found = (e for e in entries if gateway_id in (None, e["title"]))
+        return next(found, None)
 
-    def remove_entry(self) -> None:
-        """Remove the gateway."""
-        if entry := self.entry():
+    def remove_entry(self, gateway_id: str | None = None) -> None:
+        """Remove a gateway, or any."""
+        if entry := self.entry(gateway_id):
             path = f"/api/config/config_entries/entry/{entry['entry_id']}"
             self.call(lambda ha: ha.rest("DELETE", path))
+
+    def restart(self, between: Callable[[], None]) -> None:
+        """End Home Assistant, do something, and start it again."""
+        asyncio.run_coroutine_threadsafe(self._process.stop(), self._loop).result(60)
+        self._running.result(60)
+        between()
+        self._running = asyncio.run_coroutine_threadsafe(
+            self._process.run(), self._loop
+        )
+        self.call(self._up_again)
+        # Each start begins a log of its own.
+        self._log_read = 0
+
+    async def _up_again(self, ha: HAClient) -> None:
+        await ha.wait_up()
+        await ha.wait_running()
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait until something holds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it did not come about"
+            time.sleep(0.5)
 
     def language(self, language: str) -> None:
         """Set the language of the user's pages, as the profile page does."""

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smgw.const import DOMAIN
@@ -18,7 +18,7 @@ from homeassistant.setup import async_setup_component
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 
-from .conftest import START, Timeline, make_entry, set_up
+from .conftest import START, Timeline, fresh_token, make_entry, restart, set_up
 from .test_coordinator import SETTLED
 
 
@@ -180,3 +180,27 @@ async def test_certificate_runs_out(
     await timeline.go_to(end + timedelta(days=1))
     assert issues(hass) == {"certificate_expired"}
     assert loaded.runtime_data.coordinator.last_update_success
+
+
+async def test_accept_in_mid_slot(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+    entry: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+    changed: str,
+) -> None:
+    """Whenever it is accepted, the gateway is read at once if it may be."""
+    await timeline.go_to(START.replace(hour=9, minute=30) + SETTLED)
+    await timeline.go_to(START.replace(hour=11, minute=52))
+    await restart(hass, entry, timeline)
+    assert issues(hass) == {"certificate_changed"}
+    await timeline.pass_by(seconds=7)
+
+    client = await hass_client(await fresh_token(hass, hass_admin_user))
+    await confirm(client, await start(client, changed))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+    assert issues(hass) == set()
+    assert [r.action for r in gateway.requests]
