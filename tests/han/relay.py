@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from custom_components.smgw.han.address import Address
-from custom_components.smgw.han.transport import Transport
+from custom_components.smgw.han.transport import SessionLog, Transport
 
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 
@@ -18,9 +18,11 @@ class Relay:
     address: Address
     connections: list[bytearray] = field(default_factory=list)
 
-    def way_to(self, gateway_id: str, pin: bytes) -> Transport:
+    def way_to(
+        self, gateway_id: str, pin: bytes, sessions: SessionLog | None = None
+    ) -> Transport:
         """Return a way to the gateway behind it."""
-        return Transport(self.address, gateway_id, pin)
+        return Transport(self.address, gateway_id, pin, sessions=sessions)
 
     @property
     def only_hellos(self) -> bool:

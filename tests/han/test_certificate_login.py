@@ -43,6 +43,7 @@ from tests.client_keys import account, consumer
 from .helpers import IMPATIENT, START, Reader, Simulated, truths
 from .hostile import CHALLENGE, RESET, hostile, ok
 from .relay import relay_to
+from .test_busy import Sessions
 from .test_tls import issued
 
 MAKERS = (PpcGateway, ThebenGateway, EmhGateway)
@@ -272,11 +273,14 @@ async def silent_server(own: Certificate) -> AsyncIterator[Address]:
 
 async def test_refused_without_a_word(socket_enabled: None) -> None:
     """A connection that just closes: told apart from a refusal, it may pass."""
-    pin = self_signed("EPPC0210123456")
+    pin, sessions = self_signed("EPPC0210123456"), Sessions()
     async with silent_server(pin) as address, relay_to(address) as relay:
+        way = relay.way_to("EPPC0210123456", pin.der, sessions)
         with pytest.raises(ClientCertificateDropped):
-            await ask(relay.way_to("EPPC0210123456", pin.der), account(consumer()))
+            await ask(way, account(consumer()))
         assert len(relay.connections) == 1
+        # for the gateway it was a login
+        assert len(sessions.open) == 1
 
 
 OTHER = self_signed("EPPC0210123456")
@@ -305,8 +309,11 @@ async def test_changed_gateway_never_sees_it(
         client_certificates={PPC_USER: OWN},
     ) as gateway:
         async with relay_to(address_of(gateway)) as relay:
+            sessions = Sessions()
+            way = relay.way_to(gateway.gateway_id, known.der, sessions)
             with pytest.raises(CertificateChanged):
-                await ask(relay.way_to(gateway.gateway_id, known.der), account(OWN))
+                await ask(way, account(OWN))
+            assert sessions.open == []
             assert relay.connections
             assert relay.only_hellos
             assert gateway.requests == []

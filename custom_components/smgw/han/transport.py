@@ -120,10 +120,9 @@ class RequestCounter:
         except (
             aiohttp.ClientConnectorError,
             aiohttp.ConnectionTimeoutError,
-            aiohttp.ServerFingerprintMismatch,
         ):
-            # Nothing was sent.
-            if sessions and session:
+            # Nothing was sent, except maybe who logs in.
+            if sessions and session and not self._has_shown(request):
                 sessions.withdraw(session)
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as err:
@@ -149,6 +148,15 @@ class RequestCounter:
                 # It asks for a password; there is none.
                 raise ClientCertificateUnknown("challenge")
         return response
+
+    def _has_shown(self, request: aiohttp.ClientRequest) -> bool:
+        """Say whether a handshake that failed got as far as our certificate."""
+        context = request.ssl
+        return (
+            self._by_certificate
+            and isinstance(context, PinnedContext)
+            and context.trusted
+        )
 
 
 class Connection:
