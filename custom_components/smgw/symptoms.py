@@ -13,6 +13,7 @@ from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.util import dt as dt_util
 
 from .han.doctor import CLOCK_OFF
+from .han.driver import VENDORS
 from .han.errors import (
     CertificateChanged,
     ContractsEnded,
@@ -205,6 +206,13 @@ def _outage(now: Situation) -> Iterator[Found]:
         yield Found({"since": now.local(since)})
 
 
+def _polled_often(now: Situation) -> Iterator[Found]:
+    chosen = now.memory.budget.allowance.per_hour
+    usual = VENDORS[now.config.vendor].per_hour
+    if chosen is not None and usual is not None and chosen > usual:
+        yield Found({"chosen": str(chosen), "usual": str(usual)})
+
+
 def _unreadable(now: Situation) -> Iterator[Found]:
     trouble = now.memory.trouble
     if trouble is None or trouble.key in _TOLD_ELSEWHERE or now.memory.down_since:
@@ -232,6 +240,7 @@ KINDS = (
     Kind("login_stale", _login_stale),
     Kind("outage", _outage, IssueSeverity.ERROR),
     Kind("unreadable", _unreadable, IssueSeverity.ERROR),
+    Kind("polled_often", _polled_often),
 )
 
 

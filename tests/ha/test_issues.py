@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smgw.const import CONF_INTERVAL, DOMAIN
+from custom_components.smgw.const import CONF_INTERVAL, CONF_SESSIONS, DOMAIN
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -466,4 +466,18 @@ async def test_disabled_entry(
     await hass.config_entries.async_set_disabled_by(
         loaded.entry_id, ConfigEntryDisabler.USER
     )
+    assert issues(hass) == set()
+
+
+async def test_polled_often(
+    hass: HomeAssistant, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """More sessions an hour than usual are the owner's choice, with their price told."""
+    entry = make_entry(gateway, **{CONF_SESSIONS: 12})
+    await set_up(hass, entry)
+    assert issues(hass) == {"polled_often"}
+    told = placeholders(hass, "polled_often")
+    assert (told["chosen"], told["usual"]) == ("12", "4")
+    hass.config_entries.async_update_entry(entry, options={CONF_SESSIONS: 4})
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert issues(hass) == set()
