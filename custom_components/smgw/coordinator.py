@@ -138,6 +138,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             seen = self.memory.seen(login.credentials)
             if seen and login.last_session is None and login.error is None:
                 self.logins.saw(login, seen.snapshot, seen.at)
+                self._driver.recall(login.credentials, seen.snapshot)
                 recalled = True
         return recalled
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from custom_components.smgw.han.model import Reading, Register, Skipped
+from custom_components.smgw.han.model import Meter, Reading, Register, Skipped
 from custom_components.smgw.han.obis import Obis
 from custom_components.smgw.han.trust import Trust
 from custom_components.smgw.han.units import Unit
@@ -89,3 +89,18 @@ def test_a_meter_counts_an_amount() -> None:
         chosen, reasons = ask(trust, bare)
         assert (code in chosen) is believed
         assert reasons == ([] if believed else ["unknown_unit"])
+
+
+def test_readings_of_an_earlier_run() -> None:
+    """They are those before, but for registers of which newer ones are known."""
+    earlier = {
+        IMPORT: reading("100", 4),
+        POWER: reading("500", 1, POWER),
+    }
+    trust = Trust()
+    ask(trust, reading("300", 2, POWER))
+    trust.recall([Meter.of("", METER, earlier)])
+    assert ask(trust, reading("99", 3)) == ({}, ["older_than_before"])
+    assert ask(trust, reading("90", 5)) == ({}, ["went_backwards"])
+    assert ask(trust, reading("100.5", 5)) == ({IMPORT: "100.5"}, [])
+    assert ask(trust, reading("400", 1, POWER)) == ({}, ["older_than_before"])

@@ -14,7 +14,7 @@ from .transport import Transport
 class Driver(Protocol):
     """Reads one gateway.
 
-    Every method takes its turn in the gateway's queue, logs out whatever happens,
+    Whatever awaits takes its turn in the gateway's queue, logs out whatever happens,
     and raises nothing but `SmgwError`.
     """
 
@@ -23,6 +23,12 @@ class Driver(Protocol):
 
     async def read_latest(self, account: Account) -> Snapshot:
         """Log in, read the newest value of every register, log out."""
+
+    def recall(self, account: Account, snapshot: Snapshot) -> None:
+        """Take what an account saw in an earlier run as the readings before.
+
+        So what contradicts them is not believed right after a restart either.
+        """
 
 
 type DriverFactory = Callable[

@@ -66,6 +66,11 @@ class EmhDriver:
         """
         self._compare(await realm(self._transport))
 
+    def recall(self, account: Account, snapshot: Snapshot) -> None:
+        """Take what an account saw in an earlier run as the readings before."""
+        trust = self._trust.setdefault(account.identity, Trust())
+        trust.recall(snapshot.meters.values())
+
     async def read_latest(self, account: Account) -> Snapshot:
         """Log in and read the newest value of every register of every meter.
 

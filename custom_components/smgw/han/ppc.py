@@ -94,6 +94,11 @@ class PpcDriver:
             raise unexpected_status(answer.status)
         raise pages.explain(await _read_page(answer))
 
+    def recall(self, account: Account, snapshot: Snapshot) -> None:
+        """Take what an account saw in an earlier run as the readings before."""
+        readings = self._readings.setdefault(account.identity, Readings())
+        readings.recall(snapshot.meters.values())
+
     async def read_latest(self, account: Account) -> Snapshot:
         """Log in, read the newest value of every register, log out.
 

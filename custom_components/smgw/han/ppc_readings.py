@@ -5,7 +5,7 @@ time, value, unit and OBIS code all say so, and if it is trusted beside the read
 before (`trust`). Everything else is skipped with a reason.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -27,6 +27,10 @@ class Readings:
     def __init__(self) -> None:
         """Start knowing nothing."""
         self._trust = Trust()
+
+    def recall(self, meters: Iterable[Meter]) -> None:
+        """Take readings of an earlier run as those before."""
+        self._trust.recall(meters)
 
     def keep_only(self, meter_ids: Container[str]) -> None:
         """Forget meters that are gone."""

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from .model import Reading, Register, Skipped
+from .model import Meter, Reading, Register, Skipped
 from .status import Quality
 from .units import Unit
 
@@ -46,6 +46,17 @@ class Trust:
     def known(self, meter_id: str) -> Mapping[str, Reading]:
         """Return the newest reading of each register of a meter, by OBIS code."""
         return self._known.get(meter_id, {})
+
+    def recall(self, meters: Iterable[Meter]) -> None:
+        """Take readings of an earlier run as those before, unless newer ones are known."""
+        for meter in meters:
+            known = self._known.setdefault(meter.meter_id, {})
+            for code, reading in meter.readings.items():
+                if (
+                    code not in known
+                    or known[code].capture_time < reading.capture_time
+                ):
+                    known[code] = reading
 
     def keep_only(self, meter_ids: Container[str]) -> None:
         """Forget meters that are gone."""
