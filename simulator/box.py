@@ -120,6 +120,14 @@ class BoxGateway(SimulatedServer):
         """Return how many wrong passwords or users came since the start."""
         return self._door.failed
 
+    @property
+    def lockouts(self) -> int:
+        """Return how often it has refused all connections since the start.
+
+        After wrong logins, or too many requests.
+        """
+        return self._door.lockouts
+
     def true_register(self, meter_id: str, obis: str, at: datetime) -> Decimal:
         """Return a register's exact value at an aware time, four decimals.
 

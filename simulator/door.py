@@ -44,6 +44,7 @@ class Door:
         """Guard a house."""
         self.logins = 0
         self.failed = 0
+        self.lockouts = 0
         self._house = house
         self._guard = DigestGuard(realm, lenient=True, any_name=True, with_query=True)
         self._wrong = 0
@@ -114,6 +115,7 @@ class Door:
         return Answer(self._challenge())
 
     def _close(self, seconds: float) -> None:
+        self.lockouts += 1
         self._wrong = 0
         self._closed_until = self._house.clock.now() + timedelta(seconds=seconds)
 

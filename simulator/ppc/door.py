@@ -77,6 +77,7 @@ class Door:
     def __init__(self, house: House, rules: Rules) -> None:
         """Guard a house by its rules."""
         self.failed = 0
+        self.lockouts = 0
         self._house = house
         self._rules = rules
         self._wrong = 0
@@ -182,6 +183,7 @@ class Door:
         if self._wrong >= after:
             seconds = float(fault["seconds"]) if fault else self._rules.lockout_seconds
             self._locked_until = house.clock.now() + timedelta(seconds=seconds)
+            self.lockouts += 1
             self._wrong = 0
         if "refuse_200" in house.faults:
             return self._refuse(NOT_LOGGED_IN)

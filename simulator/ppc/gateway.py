@@ -122,13 +122,18 @@ class PpcGateway(SimulatedServer):
         """Return how many wrong passwords or users came since the start."""
         return self._door.failed
 
+    @property
+    def lockouts(self) -> int:
+        """Return how often the portal has locked itself since the start."""
+        return self._door.lockouts
+
     def true_register(self, meter_id: str, obis: str, at: datetime) -> Decimal:
         """Return a register's exact value at an aware time, four decimals.
 
-        Holds for history too. The register rests in the first five seconds of
+        Holds for history too, and of an exchanged meter. The register rests in the first five seconds of
         each quarter hour: target time and capture time have the same value.
         """
-        return self.scenario.meters[meter_id].register(obis).truth(at)
+        return self.scenario.meters.ever(meter_id).register(obis).truth(at)
 
     def override(
         self, meter_id: str, obis: str, at: datetime | None = None, **change: str | None

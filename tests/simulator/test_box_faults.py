@@ -232,8 +232,10 @@ def test_fault_lockout(start_box: StartBox, talk: Talk) -> None:
         talk(gateway, password="wrong").ping()
     with pytest.raises(OSError):
         talk(gateway).ping()
+    assert gateway.lockouts == 1
     gateway.clock.advance(timedelta(seconds=61))
     assert good(talk(gateway))
+    assert gateway.lockouts == 1
 
 
 def test_fault_overwhelmed(start_box: StartBox, talk: Talk) -> None:
@@ -243,6 +245,7 @@ def test_fault_overwhelmed(start_box: StartBox, talk: Talk) -> None:
     while gateway.alive():
         client.ping()
     assert len(gateway.requests) == 6
+    assert gateway.lockouts == 1
     with pytest.raises(OSError):
         client.ping()
     gateway.clock.advance(timedelta(seconds=61))

@@ -151,8 +151,10 @@ def test_request_log(gateway: PpcGateway, connect: Connect) -> None:
 def test_lockout_by_default(gateway: PpcGateway, connect: Connect) -> None:
     """Five wrong passwords lock the portal, the right one too; it counts down."""
     wrong = connect(gateway, password="x")
+    assert gateway.lockouts == 0
     statuses = [wrong.login().status for _ in range(6)]
     assert statuses == [401] * 5 + [200]
+    assert gateway.lockouts == 1
     right = connect(gateway)
     assert (
         "für 5 Minuten und 0 Sekunden gesperrt"

@@ -52,10 +52,7 @@ class Trust:
         for meter in meters:
             known = self._known.setdefault(meter.meter_id, {})
             for code, reading in meter.readings.items():
-                if (
-                    code not in known
-                    or known[code].capture_time < reading.capture_time
-                ):
+                if code not in known or known[code].capture_time < reading.capture_time:
                     known[code] = reading
 
     def keep_only(self, meter_ids: Container[str]) -> None:

@@ -1,0 +1,1 @@
+"""A month of polls with faults, in simulated time."""
