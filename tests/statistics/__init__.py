@@ -1,0 +1,1 @@
+"""From meter readings to rows of long-term statistics, without Home Assistant."""
