@@ -13,6 +13,7 @@ from .coordinator import SmgwCoordinator
 from .han.driver import VENDORS
 from .memory import async_forget, async_memory
 from .models import GatewayConfig, RuntimeData, SmgwConfigEntry
+from .recording import async_follow_readings
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -52,6 +53,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
     )
     coordinator.async_forget_orphans()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_follow_readings(hass, entry)
     entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
     return True
 

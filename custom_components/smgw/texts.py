@@ -1,4 +1,4 @@
-"""Texts for the answer of an action, in the language of the system."""
+"""Texts that are put together here, in the language of the system."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,6 +12,7 @@ from .const import DOMAIN
 
 _COMMON = f"component.{DOMAIN}.common."
 _EXCEPTIONS = f"component.{DOMAIN}.exceptions."
+_SENSORS = f"component.{DOMAIN}.entity.sensor."
 
 
 class Texts:
@@ -26,6 +27,7 @@ class Texts:
         """Load the texts of a language."""
         return cls(
             await async_get_translations(hass, language, "common", {DOMAIN})
+            | await async_get_translations(hass, language, "entity", {DOMAIN})
             | await async_get_translations(hass, language, "exceptions", {DOMAIN})
         )
 
@@ -38,6 +40,10 @@ class Texts:
         own = f"{_COMMON}doctor_cause_{key}"
         known = own if own in self._texts else f"{_EXCEPTIONS}{key}.message"
         return self._fill(known, placeholders)
+
+    def sensor(self, key: str, placeholders: Mapping[str, str]) -> str:
+        """Return the name of a sensor."""
+        return self._fill(f"{_SENSORS}{key}.name", placeholders)
 
     def _fill(self, key: str, placeholders: Mapping[str, str | datetime]) -> str:
         return self._texts[key].format_map(
