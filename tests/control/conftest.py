@@ -1,6 +1,7 @@
 """A clock that stands still until it is moved, and a ledger on disk."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 import sys
 from types import ModuleType
@@ -10,10 +11,11 @@ import pytest
 
 from custom_components.smgw.control.keys import LedgerKey
 from custom_components.smgw.control.ledger import Ledger
+from custom_components.smgw.control.settings import House
 from custom_components.smgw.control.store import Store
 
 from .helpers import FakeClock
-from .house import Bench
+from .house import EVERYBODY, Bench, FakeHome, Participant, Restart, stopped
 
 SCRIPTS = Path(__file__).parents[2] / "script" / "lib"
 
@@ -43,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def reopened(
     file: Path, key: LedgerKey, clock: FakeClock
-) -> AsyncGenerator[Callable[[], object]]:
+) -> AsyncGenerator[Callable[[], Awaitable[Ledger]]]:
     """Return a function that opens the ledger, after closing the one before."""
     held: list[Ledger] = []
 
@@ -60,9 +62,9 @@ async def reopened(
 
 
 @pytest.fixture
-async def ledger(reopened: Callable[[], object]) -> Ledger:
+async def ledger(reopened: Callable[[], Awaitable[Ledger]]) -> Ledger:
     """An open ledger."""
-    return await reopened()  # type: ignore[misc]
+    return await reopened()
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +85,40 @@ async def bench(ledger: Ledger, clock: FakeClock) -> AsyncGenerator[Bench]:
     await bench.authority.start()
     yield bench
     await bench.authority.close()
+
+
+@pytest.fixture
+async def restart(
+    reopened: Callable[[], Awaitable[Ledger]], clock: FakeClock
+) -> AsyncGenerator[Restart]:
+    """Return a function that starts an authority on the same ledger and in the same home."""
+    home = FakeHome(clock)
+    held: list[Bench] = []
+
+    async def again(
+        *,
+        away: float = 0,
+        orderly: bool = True,
+        house: House | None = None,
+        participants: tuple[Participant, ...] = EVERYBODY,
+    ) -> Bench:
+        count = 0
+        if held:
+            before = held.pop()
+            count = before.count
+            if orderly:
+                await before.authority.close()
+            else:
+                await stopped(before)
+        clock.wall += timedelta(seconds=away)
+        clock.seconds = 7.0
+        home.pictures.clear()
+        bench = Bench.of(await reopened(), clock, home, house, participants)
+        bench.count = count
+        held.append(bench)
+        await bench.authority.start()
+        return bench
+
+    yield again
+    for bench in held:
+        await bench.authority.close()

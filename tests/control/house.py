@@ -1,7 +1,7 @@
 """A home with devices, a grid connection and an owner, all of them simulated; and commands for it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -227,6 +227,9 @@ SUPERVISED = replace(
 )
 
 
+type Restart = Callable[..., Awaitable[Bench]]
+
+
 def transaction(number: int) -> str:
     """Return a transaction id."""
     return str(UUID(int=number))
@@ -378,3 +381,10 @@ async def begun(ledger: Ledger, clock: FakeClock, house: House, **more: float) -
     bench = Bench.of(ledger, clock, house=house, **more)  # type: ignore[arg-type]
     await bench.authority.start()
     return bench
+
+
+async def stopped(bench: Bench) -> None:
+    """Stop without a word: nothing more is written."""
+    bench.authority._open = False
+    await bench.authority._carrier.close()
+    await asyncio.gather(*bench.authority._critical, return_exceptions=True)

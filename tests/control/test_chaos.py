@@ -31,9 +31,9 @@ from .house import (
     FakeHome,
     Participant,
     broken,
+    stopped,
 )
 from .test_crash import MEMORY
-from .test_restart import stopped
 
 KEY = LedgerKey.made()
 WHO = (GRID, SUPPLIER, SERVICE)

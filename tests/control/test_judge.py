@@ -1,12 +1,19 @@
 """What is refused, and with which code."""
 
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from custom_components.smgw.control.ledger import Ledger
+from custom_components.smgw.control.limitation import Failsafe
+from custom_components.smgw.control.model import LimitGrant
 from custom_components.smgw.control.reasons import Reason
 
-from .house import GRID, OWNER, SUPPLIER, Bench, Participant
+from .helpers import FakeClock
+from .house import CONSUMPTION, GRID, OWNER, SUPPLIER, Bench, Participant
 
 REFUSALS: list[tuple[Participant, dict[str, Any], Reason]] = [
     (OWNER, {"item": {"id": "switch.nowhere", "value": True}}, Reason.UNKNOWN_ITEM),
@@ -123,3 +130,61 @@ async def test_freshness(bench: Bench, age: float, reason: Reason) -> None:
     command = bench.command(limit=limit, duration_s=60)
     bench.clock.step(age)
     assert (await bench.authority.submit(command)).verdict.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("who", "hours", "watts", "reason"),
+    [
+        (SUPPLIER, (1, 2), 3000, Reason.POSSIBLE),
+        (SUPPLIER, (1, 2), 999, Reason.OUT_OF_BOUNDS),
+        (SUPPLIER, (1, 6), 3000, Reason.TOO_LONG),
+        (GRID, (-2, -1), 3000, Reason.OVER),
+        (GRID, (-2, 1), 3000, Reason.POSSIBLE),
+        (GRID, (49, 50), 3000, Reason.TOO_FAR_AHEAD),
+        (GRID, (47, 90), 3000, Reason.POSSIBLE),
+    ],
+)
+async def test_schedules(
+    bench: Bench, who: Participant, hours: tuple[int, int], watts: int, reason: Reason
+) -> None:
+    """A schedule is bound like a limit; prices are bound in time."""
+    start, end = (bench.clock.utc() + timedelta(hours=hour) for hour in hours)
+    kind = "contract" if who is SUPPLIER else "para14a"
+    slot = {"from": start, "until": end, "watts": watts}
+    body = {"direction": "consumption", "kind": kind, "slots": [slot]}
+    answer = await bench.send(who, schedule=body)
+    assert answer.verdict.reason is reason
+    if who is GRID:
+        slot = {"from": start, "until": end, "price": watts}
+        table = {"unit": "ct/kWh", "slots": [slot]}
+        answer = await bench.send(SUPPLIER, prices=table)
+        assert answer.verdict.reason is reason
+
+
+async def test_grant_of_a_schedule(bench: Bench) -> None:
+    """A schedule needs the grant for its direction, and a kind its participant may order."""
+    start, end = (bench.clock.utc() + timedelta(hours=hour) for hour in (1, 2))
+    slot = {"from": start, "until": end, "watts": 3000}
+    for direction, kind, reason in (
+        ("production", "contract", Reason.NOT_GRANTED),
+        ("consumption", "para14a", Reason.KIND_NOT_ALLOWED),
+    ):
+        body = {"direction": direction, "kind": kind, "slots": [slot]}
+        answer = await bench.send(SUPPLIER, schedule=body)
+        assert answer.verdict.reason is reason
+
+
+async def test_failsafe_of_a_contract(ledger: Ledger, clock: FakeClock) -> None:
+    """A contract's failsafe value has the lower bound of its grant."""
+    failsafe = Failsafe(watts=Decimal(5000))
+    grant = LimitGrant(direction=CONSUMPTION, low=Decimal(4000), failsafe=failsafe)
+    contract = replace(SUPPLIER, grants=(grant,))
+    bench = Bench.of(ledger, clock, participants=(contract,))
+    await bench.authority.start()
+    await bench.authority.contact("supplier")
+    await bench.send(contract, release={})
+    for watts, reason in ((3999, Reason.OUT_OF_BOUNDS), (4000, Reason.POSSIBLE)):
+        body = {"direction": "consumption", "watts": watts}
+        answer = await bench.send(contract, failsafe=body)
+        assert answer.verdict.reason is reason
+    await bench.authority.close()

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from custom_components.smgw.control import chain, keys, schema
+from custom_components.smgw.control import chain, keys, lookup, schema
 from custom_components.smgw.control.chain import Entry, Kind
 from custom_components.smgw.control.errors import (
     LedgerDamaged,
@@ -20,7 +20,7 @@ from custom_components.smgw.control.errors import (
 )
 from custom_components.smgw.control.keys import LedgerKey
 from custom_components.smgw.control.ledger import Ledger
-from custom_components.smgw.control.store import Batch, Store
+from custom_components.smgw.control.store import Batch, Store, set_aside
 
 from .helpers import GRID, FakeClock, content, entry, fill, kept, put, tamper
 
@@ -420,7 +420,43 @@ async def test_since(ledger: Ledger, clock: FakeClock) -> None:
     await fill(ledger, clock, 3)
     start = clock.wall
     await fill(ledger, clock, 3)
-    lookup = ledger._ask
-    assert await lookup(lambda found: found.first_since(start)) == 6
-    assert await lookup(lambda found: found.first_since(clock.wall)) is None
-    assert await lookup(lambda found: found.first_since(start - timedelta(1))) == 1
+    ask = ledger._ask
+    assert await ask(lambda found: found.first_since(start)) == 6
+    assert await ask(lambda found: found.first_since(clock.wall)) is None
+    assert await ask(lambda found: found.first_since(start - timedelta(1))) == 1
+
+
+async def test_seen_by_a_participant(ledger: Ledger, clock: FakeClock) -> None:
+    """A participant gets its own rows, and those of the ledger itself."""
+    await fill(ledger, clock, 2)
+    await fill(ledger, clock, 2, who="supplier")
+    clock.move(DAY)
+    await fill(ledger, clock, 2)
+    rows = await ledger.rows(0, participant="supplier")
+    assert [row["kind"] for row in rows] == ["opened", "intent", "intent", "head"]
+    assert {row.get("participant") for row in rows} == {None, "supplier"}
+    assert await ledger.rows(rows[1]["seq"], 1, "supplier") == rows[2:3]
+    public = {kind.value for kind in chain.PUBLIC}
+    assert all(f"'{kind}'" in lookup._SEEN for kind in public)
+
+
+async def test_set_aside(
+    reopened: Reopen, file: Path, clock: FakeClock, key: LedgerKey
+) -> None:
+    """A damaged ledger is kept under another name, and the new one says so."""
+    ledger = await reopened()
+    await fill(ledger, clock, 3)
+    await ledger.close()
+    tamper(file, "DELETE FROM row WHERE seq = 3")
+    with pytest.raises(LedgerDamaged):
+        await reopened()
+    name = set_aside(file, clock.wall)
+    assert name == "home.ledger.db.damaged-20261120T100300"
+    assert content(file.with_name(name))
+    fresh = Ledger(Store(file, key, replaces=name))
+    await fresh.open(clock.stamp())
+    (row,) = await fresh.rows(0)
+    assert row["data"]["replaces"] == name
+    await fresh.close()
+    with pytest.raises(LedgerUnavailable):
+        set_aside(file.parent / "nowhere" / "x", clock.wall)

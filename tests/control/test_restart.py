@@ -1,83 +1,32 @@
 """Stopped and started again, in good order and in bad."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from custom_components.smgw.control.chain import Entry, Kind
-from custom_components.smgw.control.clock import Stamp
+from custom_components.smgw.control.clock import TrustedClock
+from custom_components.smgw.control.command import Verdict
 from custom_components.smgw.control.errors import LedgerUnavailable
-from custom_components.smgw.control.ledger import Ledger
 from custom_components.smgw.control.limitation import LimitState
 from custom_components.smgw.control.reasons import Reason
 from custom_components.smgw.control.settings import House
-from custom_components.smgw.control.store import Batch
 
-from .helpers import FakeClock
 from .house import (
     CONSUMPTION,
     EVERYBODY,
     GRID,
     MEASURED,
+    ORIGIN,
     PUMP,
     SUPERVISED,
     SUPPLIER,
     WALLBOX,
     Bench,
-    FakeHome,
-    Participant,
+    Restart,
+    stopped,
 )
-
-type Restart = Callable[..., Awaitable[Bench]]
-
-
-@pytest.fixture
-async def restart(
-    reopened: Callable[[], Awaitable[Ledger]], clock: FakeClock
-) -> AsyncGenerator[Restart]:
-    """Return a function that starts an authority on the same ledger and in the same home."""
-    home = FakeHome(clock)
-    held: list[Bench] = []
-
-    async def again(
-        *,
-        away: float = 0,
-        orderly: bool = True,
-        house: House | None = None,
-        participants: tuple[Participant, ...] = EVERYBODY,
-    ) -> Bench:
-        count = 0
-        if held:
-            before = held.pop()
-            count = before.count
-            if orderly:
-                await before.authority.close()
-            else:
-                await stopped(before)
-        clock.wall += timedelta(seconds=away)
-        clock.seconds = 7.0
-        home.pictures.clear()
-        bench = Bench.of(await reopened(), clock, home, house, participants)
-        bench.count = count
-        held.append(bench)
-        await bench.authority.start()
-        return bench
-
-    yield again
-    for bench in held:
-        await bench.authority.close()
-
-
-async def stopped(bench: Bench) -> None:
-    """Stop without a word: nothing more is written."""
-    bench.authority._open = False
-    await bench.authority._carrier.close()
-    await asyncio.gather(*bench.authority._critical, return_exceptions=True)
 
 
 @pytest.mark.parametrize("orderly", [True, False])
@@ -253,6 +202,20 @@ async def test_items_that_are_not_there_yet(restart: Restart) -> None:
     assert await bench.state(shown) == "effective"
 
 
+async def test_over_before_its_item_is_there(restart: Restart) -> None:
+    """A command that ends before its device has appeared again: the device rests when it has."""
+    bench = await restart()
+    answer = await bench.item("switch.boiler", True, duration_s=60)
+    missing, bench.home.all_items = bench.home.all_items, {}
+    shown = bench.home.values.pop("switch.boiler")
+    bench = await restart(away=120)
+    assert (await bench.receipt(answer))["state"] == "expired"
+    await bench.wait(90)
+    bench.home.all_items, bench.home.values["switch.boiler"] = missing, shown
+    await bench.wait(900)
+    assert bench.home.values["switch.boiler"] is False
+
+
 async def test_executors_over_a_restart(restart: Restart) -> None:
     """What a limit lowered is still lowered, and still given back."""
     house = House(measured=MEASURED, executors={CONSUMPTION: (WALLBOX, PUMP)})
@@ -364,92 +327,19 @@ async def test_doors_before_and_after(restart: Restart) -> None:
     assert (await early.limit(1)).verdict.reason is Reason.CLOSED
     await early.authority.contact("grid")
     await early.authority.tick()
+    for call in (
+        early.authority.refuse("grid", Verdict(reason=Reason.MALFORMED), ORIGIN),
+        early.authority.override("grid", "x", "Anna"),
+        early.authority.interrupt(CONSUMPTION, "frost"),
+        early.authority.configure(House(), ()),
+    ):
+        with pytest.raises(LedgerUnavailable):
+            await call
     assert bench.ledger.newest == before
     await bench.authority.close()
     assert (await bench.limit(1)).verdict.reason is Reason.CLOSED
     assert (await bench.kinds())[-1] == "stopped"
     assert bench.home.alarm is None
-
-
-async def fill_disk(ledger: Ledger) -> None:
-    """Leave no room in the file, then use what is left."""
-
-    def full(lookup: object) -> None:
-        connection = ledger._store.lookup.connection
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {pages}")
-
-    await ledger._ask(full)
-    entry = Entry(kind=Kind.CLOCK, data={"x": "y" * 200})
-    stamp = Stamp(utc=FakeClock().utc(), monotonic=0)
-    batch = Batch(stamp=stamp, entries=(entry,))
-    with suppress(LedgerUnavailable):
-        while True:
-            await ledger.append(batch)
-
-
-async def make_room(ledger: Ledger) -> None:
-    """Let the file grow again."""
-    await ledger._ask(
-        lambda lookup: lookup.connection.execute("PRAGMA max_page_count = 100000")
-    )
-
-
-async def test_disk_full(restart: Restart) -> None:
-    """What cannot be written down is not done, and does not end; with room it goes on."""
-    bench = await restart()
-    limit = await bench.limit(4200, duration_s=600)
-    await fill_disk(bench.ledger)
-    refused = await bench.limit(3000)
-    assert refused.verdict.reason is Reason.LEDGER_UNAVAILABLE
-    assert (bench.home.limit(), bench.home.picture.fault) == (
-        4200,
-        "ledger_unavailable",
-    )
-    item = await bench.item("switch.boiler", True, number=99)
-    assert item.verdict.reason is Reason.LEDGER_UNAVAILABLE
-    assert bench.home.writes == []
-    with pytest.raises(LedgerUnavailable):
-        await bench.authority.interrupt(CONSUMPTION, "x")
-    await bench.wait(700)
-    assert bench.home.limit() == 4200
-    await bench.authority.contact("grid")
-    await make_room(bench.ledger)
-    await bench.wait(10)
-    assert (bench.home.limit(), bench.home.picture.fault) == (None, None)
-    assert (await bench.receipt(limit))["state"] == "expired"
-    # what was refused for that reason may be sent again
-    assert (await bench.item("switch.boiler", True, number=99)).verdict.accepted
-
-
-async def test_disk_full_after_the_intent(restart: Restart) -> None:
-    """An outcome that could not be written down is written later; nothing is done twice for it."""
-    bench = await restart()
-    bench.home.slow["switch.boiler"] = asyncio.Event()
-    answer = await bench.item("switch.boiler", True)
-    await fill_disk(bench.ledger)
-    bench.home.slow.pop("switch.boiler").set()
-    await bench.settle()
-    assert await bench.state(answer) == "possible"
-    await bench.wait(60)
-    await make_room(bench.ledger)
-    await bench.wait(60)
-    assert await bench.state(answer) == "effective"
-    assert len(bench.home.writes) == 1
-    assert await bench.ledger.check() is None
-
-
-async def test_disk_full_at_the_end(
-    restart: Restart, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Stopping works without the ledger, too."""
-    bench = await restart()
-    await fill_disk(bench.ledger)
-    with pytest.raises(LedgerUnavailable):
-        await bench.authority.configure(House(), (replace(GRID, grants=()),))
-    assert bench.authority.participants.keys() == {p.participant_id for p in EVERYBODY}
-    await bench.authority.close()
-    assert "not in the ledger" in caplog.text
 
 
 async def test_days(restart: Restart) -> None:
@@ -460,3 +350,24 @@ async def test_days(restart: Restart) -> None:
     kinds = await bench.kinds()
     assert kinds.count("head") == 1
     assert kinds[-1] == "head"
+
+
+async def test_gateway_time(restart: Restart) -> None:
+    """Commands are judged, and rows are written, by the gateway's time where it is known."""
+    bench = await restart()
+    command = bench.command(
+        limit={"direction": "consumption", "kind": "test", "watts": 5000}, duration_s=60
+    )
+    clock: TrustedClock = bench.authority._clock
+    now = bench.clock.seconds
+    clock.gateway_said(bench.clock.utc() + timedelta(hours=1), now, now)
+    answer = await bench.authority.submit(command)
+    assert answer.verdict.reason is Reason.STALE
+    row = (await bench.rows(answer))[0]
+    assert (row["clock"], round(row["offset"], -4)) == ("gateway", 3_600_000)
+    await bench.authority.tick()
+    row = (await bench.rows())[-1]
+    assert (row["kind"], row["data"]) == (
+        "clock",
+        {"before": "system", "after": "gateway"},
+    )

@@ -1,6 +1,7 @@
 """The independent checker finds whatever was done to an export."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 import json
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from custom_components.smgw.control.errors import LedgerUnavailable
 from custom_components.smgw.control.keys import LedgerKey, key_id
 from custom_components.smgw.control.ledger import Ledger
-from custom_components.smgw.control.store import Store
+from custom_components.smgw.control.store import Batch, Store
 
 from .conftest import SCRIPTS
-from .helpers import GRID, FakeClock, exported, fill
+from .helpers import GRID, FakeClock, exported, fill, kept
 
 DAY = 86400
 PROGRAM = SCRIPTS / "verify_ledger.py"
@@ -339,6 +341,37 @@ async def test_archive(
     assert later is not None
     rest = await exported(ledger, clock)
     assert verify(path.read_bytes(), later.read_bytes(), rest).seq == ledger.newest
+
+
+async def test_archive_cut_short(
+    ledger: Ledger, clock: FakeClock, verify: Verify, tmp_path: Path
+) -> None:
+    """Stopped between the file and the removal of its rows: the next attempt does it again."""
+    command = kept(1, order=2)
+    over = replace(command, open=False)
+    await ledger.append(Batch(stamp=clock.stamp(), commands=(over, kept(2, order=3))))
+    await fill(ledger, clock, 5)
+    clock.move(DAY)
+    await fill(ledger, clock, 1)
+    clock.move(800 * DAY)
+    await fill(ledger, clock, 1)
+    drop = ledger._store.drop
+
+    def stop(*_: object) -> None:
+        raise LedgerUnavailable
+
+    ledger._store.drop = stop  # type: ignore[method-assign]
+    with pytest.raises(LedgerUnavailable):
+        await ledger.archive(clock.wall, tmp_path, clock.stamp())
+    assert (await ledger.rows(0))[0]["seq"] == 1
+    ledger._store.drop = drop  # type: ignore[method-assign]
+    path = await ledger.archive(clock.wall, tmp_path, clock.stamp())
+    assert path is not None
+    rest = await exported(ledger, clock)
+    assert verify(path.read_bytes(), rest).seq == ledger.newest
+    # commands whose rows are archived are forgotten, unless they are open
+    assert await ledger.find(GRID, over.id) is None
+    assert await ledger.find(GRID, kept(2).id)
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:

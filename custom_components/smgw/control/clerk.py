@@ -7,6 +7,7 @@ shows outside.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from . import codec, receipt
 from .canonical import Json, moment, number
@@ -121,11 +122,13 @@ class Clerk:
                 reason = EndReason.OVERRIDDEN if override else EndReason.OUTRANKED
             self.end(other, reason)
         do: dict[str, Json] = {}
-        measured, registers = record.measured, record.registers
+        changes: dict[str, Any] = {"phase": Phase.STARTING}
         match record.command.body:
             case SetItem(item_id=item_id):
+                value = codec.write_value(self.wanted(record))
+                changes |= {"value": value, "rest": self._rest_of(item_id)}
                 shown = self.ports.home.read(item_id)
-                do = {"item": item_id, "value": codec.write_value(self.wanted(record))}
+                do = {"item": item_id, "value": value}
                 if shown is not None:
                     do["before"] = codec.write_value(shown.value)
                 if item_id in self.desk.writings:
@@ -133,19 +136,18 @@ class Clerk:
             case SetLimit(direction=direction) | SetSchedule(direction=direction):
                 power = self.power(direction)
                 registers = tuple(receipt.readings(self.ports.meters.registers()))
+                changes["registers"] = registers
                 do = {"direction": direction, "registers": registers}
                 limit = record.limit_at(self.draft.now)
                 if limit is not None:
                     do["watts"] = number(limit)
                 if power is not None:
                     do["power"] = number(power.watts)
-                    measured = Measured(before=power.watts)
+                    changes["measured"] = Measured(before=power.watts)
             case SetPrices(slots=slots):
                 do = {"slots": len(slots)}
         self._row(record, Kind.INTENT, do)
-        self.draft.change(
-            record, phase=Phase.STARTING, measured=measured, registers=registers
-        )
+        self.draft.change(record, **changes)
 
     def engage(self, record: Record) -> None:
         """Tell the state machine of a limit that was taken before and begins now.
@@ -323,8 +325,12 @@ class Clerk:
         return Effect(state=state, reason=reason, at=self.draft.now.utc)
 
     def wanted(self, record: Record) -> Value | None:
-        """Return the value a command wants its item to have."""
-        return target(record, self.ports.home.items(), self.participants)
+        """Return the value a command wants its item to have; None while the item is not there."""
+        items, body = self.ports.home.items(), record.command.body
+        if record.value is None or not isinstance(body, SetItem):
+            return target(record, items, self.participants)
+        item = items.get(body.item_id)
+        return None if item is None else codec.read_value(item, record.value)
 
     def power(self, direction: Direction) -> Power | None:
         """Return the power at the grid connection point if it is known and says something about now."""
@@ -443,20 +449,17 @@ class Clerk:
     def _own_limits(self, participant: str, direction: Direction) -> list[Record]:
         return [r for r in self.desk.limits(direction) if r.key[0] == participant]
 
+    def _rest_of(self, item_id: str) -> Json:
+        item = self.ports.home.items().get(item_id)
+        if item is None or item.shown:
+            return None
+        return codec.write_value(item.rest)
+
     def _rest(self, record: Record) -> None:
-        if not isinstance(body := record.command.body, SetItem):
-            return
-        item = self.ports.home.items().get(body.item_id)
-        if item is None or item.rest is None or item.shown:
-            return
-        self.write(
-            body.item_id,
-            Writing(
-                value=codec.write_value(item.rest),
-                why="rest",
-                expected=codec.write_value(self.wanted(record)),
-            ),
-        )
+        body = record.command.body
+        if isinstance(body, SetItem) and record.rest is not None:
+            writing = Writing(value=record.rest, why="rest", expected=record.value)
+            self.write(body.item_id, writing)
 
 
 def _rules(record: Record) -> bool:

@@ -86,9 +86,19 @@ class Ledger:
         found = await self._ask(lambda lookup: lookup.memory())
         return {name: value for name, value in found.items() if name != OWN}
 
-    async def rows(self, after: int, most: int = SLICE) -> list[Mapping[str, Any]]:
-        """Return bodies of rows in order, from the one after a number on."""
-        found = await self._ask(lambda lookup: lookup.rows(after, most))
+    async def rows(
+        self, after: int, most: int = SLICE, participant: str | None = None
+    ) -> list[Mapping[str, Any]]:
+        """Return bodies of rows in order, from the one after a number on.
+
+        With a participant, only those that it may see.
+        """
+        if participant is None:
+            found = await self._ask(lambda lookup: lookup.rows(after, most))
+        else:
+            found = await self._ask(
+                lambda lookup: lookup.rows_seen(participant, after, most)
+            )
         return [json.loads(row.body) for row in found]
 
     async def rows_of(self, participant: str, command: str) -> list[Mapping[str, Any]]:

@@ -1,5 +1,6 @@
 """What can be asked of a ledger file. Blocks; runs in the ledger's thread."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +19,15 @@ _ROWS_OF = """
 SELECT seq, hash, body FROM row
 WHERE json_extract(body, '$.transaction') = ? AND json_extract(body, '$.participant') = ? ORDER BY seq
 """
+_SEEN = """
+SELECT seq, hash, body FROM row
+WHERE seq > ? AND (json_extract(body, '$.participant') = ? OR json_extract(body, '$.kind') IN
+    ('opened', 'key', 'head', 'archived', 'started', 'stopped', 'clock')) ORDER BY seq LIMIT ?
+"""
 _NEWEST = "SELECT seq, hash, body FROM row ORDER BY seq DESC LIMIT 1"
 _ANCHOR = "SELECT seq, hash, body FROM anchor ORDER BY seq DESC LIMIT 1"
-_SINCE = (
-    "SELECT seq FROM row WHERE json_extract(body, '$.at') >= ? ORDER BY seq LIMIT 1"
-)
+_SPAN = "SELECT min(seq), max(seq) FROM row"
+_AT = "SELECT json_extract(body, '$.at') FROM row WHERE seq = ?"
 _HEAD = """
 SELECT seq FROM row
 WHERE json_extract(body, '$.kind') = 'head' AND json_extract(body, '$.at') < ? ORDER BY seq DESC LIMIT 1
@@ -66,6 +71,11 @@ class Lookup:
         """Return rows in order, from the one after a number on."""
         return [_row(found) for found in self.connection.execute(_ROWS, (after, most))]
 
+    def rows_seen(self, participant: str, after: int, most: int) -> list[Row]:
+        """Return the rows that a participant may see, in order, from the one after a number on."""
+        found = self.connection.execute(_SEEN, (after, participant, most))
+        return [_row(columns) for columns in found]
+
     def rows_of(self, participant: str, command: str) -> list[Row]:
         """Return the rows of one command, in order."""
         found = self.connection.execute(_ROWS_OF, (command, participant))
@@ -82,12 +92,21 @@ class Lookup:
         return _row(found) if found else Row(0, chain.START, b"")
 
     def first_since(self, moment: datetime) -> int | None:
-        """Return the number of the first row at or after a time."""
-        return self._number(_SINCE, canonical.moment(moment))
+        """Return the number of the first row at or after a time; times never go back, so halving finds it."""
+        first, last = self.connection.execute(_SPAN).fetchone()
+        if last is None:
+            return None
+        at = canonical.moment(moment)
+        found = bisect_left(range(first, last + 1), at, key=self._at)
+        return None if first + found > last else first + found
 
     def last_head(self, before: datetime | None = None) -> int | None:
         """Return the number of the newest head, or of the newest before a time."""
         return self._number(_HEAD, "A" if before is None else canonical.moment(before))
+
+    def _at(self, seq: int) -> str:
+        (at,) = self.connection.execute(_AT, (seq,)).fetchone()
+        return str(at)
 
     def _number(self, question: str, text: str) -> int | None:
         found = self.connection.execute(question, (text,)).fetchone()

@@ -112,6 +112,10 @@ class Record:
     """As resolved; None: without an end, or there is nothing to end."""
     watts: Decimal | None = None
     """Of a limit, resolved from percent."""
+    value: Json = None
+    """What an item was to get, as it was resolved when the command began."""
+    rest: Json = None
+    """What it returns to afterwards; None: it is left as it is."""
     active: datetime | None = None
     effect: Effect | None = None
     ended: datetime | None = None
@@ -196,6 +200,8 @@ class Record:
             "start": moment(self.start),
             "until": _at(self.until),
             "watts": None if self.watts is None else number(self.watts),
+            "value": self.value,
+            "rest": self.rest,
             "active": _at(self.active),
             "effect": None if effect is None else _effect(effect),
             "ended": _at(self.ended),
@@ -230,6 +236,8 @@ class Record:
             start=start,
             until=at("until"),
             watts=Decimal(fields["watts"]) if "watts" in fields else None,
+            value=fields.get("value"),
+            rest=fields.get("rest"),
             active=at("active"),
             effect=effect
             and Effect(

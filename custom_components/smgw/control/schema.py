@@ -22,7 +22,6 @@ CREATE TABLE row (
 ) STRICT;
 CREATE INDEX row_of_command ON row (json_extract(body, '$.transaction'))
 WHERE json_extract(body, '$.transaction') IS NOT NULL;
-CREATE INDEX row_at ON row (json_extract(body, '$.at'));
 CREATE TABLE command (
     participant TEXT NOT NULL,
     id TEXT NOT NULL,

@@ -27,6 +27,7 @@ _KEEP = (
     "INSERT INTO command VALUES (?, ?, ?, ?, ?) ON CONFLICT (participant, id)"
     " DO UPDATE SET open = excluded.open, record = excluded.record"
 )
+_FORGET = "DELETE FROM command WHERE open = 0 AND json_extract(record, '$.order') <= ?"
 _REMEMBER = "INSERT INTO memory VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
@@ -44,9 +45,13 @@ class Batch:
 class Store:
     """One ledger file, opened by one thread."""
 
-    def __init__(self, path: Path, signer: Signer) -> None:
-        """Name the file and the key; `open` does the work."""
+    def __init__(self, path: Path, signer: Signer, replaces: str | None = None) -> None:
+        """Name the file and the key; `open` does the work.
+
+        A new ledger says in its first row which damaged one it `replaces`.
+        """
         self.path = path
+        self._replaces = replaces
         self.pen = Pen("", signer)
         self.keys: dict[str, str] = {}
         """Points by key id: the present key, and those before it."""
@@ -120,6 +125,7 @@ class Store:
                 (upto,),
             )
             connection.execute("DELETE FROM row WHERE seq <= ?", (upto,))
+            connection.execute(_FORGET, (upto,))
             written = self._write(connection, stamp, (entry,))
         self.tail = written.tail
 
@@ -188,6 +194,8 @@ class Store:
             "format": chain.FORMAT,
             "point": signer.point,
         }
+        if self._replaces is not None:
+            data["replaces"] = self._replaces
         with self._transaction() as connection:
             schema.create(connection)
             self._introduce(connection, stamp, Entry(kind=Kind.OPENED, data=data))
@@ -250,6 +258,18 @@ def _tail(row: Row) -> Tail:
     at = datetime.fromisoformat(body["at"])
     read = at - timedelta(milliseconds=body.get("behind", 0))
     return Tail(row.seq, row.hash, at, read.date(), body["kind"] == Kind.HEAD)
+
+
+def set_aside(path: Path, now: datetime) -> str:
+    """Rename a damaged ledger with all its files, and return its new name. Blocks; raises LedgerUnavailable."""
+    name = f"{path.name}.damaged-{now:%Y%m%dT%H%M%S}"
+    with failures():
+        for ending in ("", "-wal", "-shm"):
+            file = path.with_name(path.name + ending)
+            if file.exists():
+                file.rename(path.with_name(name + ending))
+        sync_folder(path.parent)
+    return name
 
 
 def sync_folder(folder: Path) -> None:
