@@ -49,6 +49,7 @@ async def test_added_with_the_fault(owner: Owner, case: Case) -> None:
         if case.stops and case.stops[0] == step:
             assert (flow["step_id"], flow["errors"]) == (step, {"base": case.stops[1]})
             assert_read(case.stops[1], flow["description_placeholders"])
+            assert_left(owner, case)
             owner.switch_off()
             if case.error == "portal_locked":
                 # until the countdown is over nothing is sent
@@ -91,12 +92,11 @@ async def test_between_two_readings(owner: Owner, case: Case) -> None:
         issues |= case.more_issues if fault is None else case.issues
         asked = case.refused or (case.gives_up and fault is None)
         assert_told(owner, case, issues, asked=asked)
+        assert_left(owner, case)
         await owner.asks_again()
         fault = None
     assert owner.gateway.failed_logins == case.wrong_logins
     assert owner.gateway.logins <= logins + 2 * case.sessions
-    if case.silent:
-        assert owner.gateway.requests == []
 
     owner.switch_off()
     if asked:
@@ -119,6 +119,7 @@ async def test_start_with_the_fault(owner: Owner, case: Case) -> None:
     # what was read a moment ago would be shown without a session
     await owner.timeline.pass_by(minutes=13)
     owner.switch_on(case)
+    owner.gateway.clear_requests()
     assert not await owner.restarts()
     error = case.at_start or case.error
     assert owner.entry.error_reason_translation_key == error
@@ -128,6 +129,7 @@ async def test_start_with_the_fault(owner: Owner, case: Case) -> None:
     else:
         assert owner.entry.state is ConfigEntryState.SETUP_RETRY
     assert_told(owner, case, case.start_issues, asked=case.refused)
+    assert_left(owner, case)
     owner.gateway.clear_requests()
     for _ in range(2):
         await owner.timeline.pass_by(minutes=4)
@@ -202,6 +204,13 @@ def assert_told(
     assert owner.issues == issues
     sources = [flow["context"]["source"] for flow in owner.questions]
     assert sources == ([SOURCE_REAUTH] if asked else [])
+
+
+def assert_left(owner: Owner, case: Case) -> None:
+    """Check how the gateway was left while it has the fault."""
+    assert getattr(owner.gateway, "open_sessions", 0) == 0
+    if case.silent:
+        assert owner.gateway.requests == []
 
 
 def assert_clean(owner: Owner, case: Case) -> None:
