@@ -37,6 +37,8 @@ from .cases import (
 type Flow = dict[str, Any]
 
 QUARTER = timedelta(minutes=15)
+# Sensors of what Home Assistant itself knows.
+_OURS = {"interval"}
 NEW_PASSWORD = "from the second letter"
 
 
@@ -211,6 +213,12 @@ class Owner:
             if item.disabled_by is None:
                 shown[" ".join(name)] = state.state if state else NOTHING
         return shown
+
+    @property
+    def sees_nothing(self) -> bool:
+        """Say whether all is unavailable that the gateway tells."""
+        shown = {state for name, state in self.sensors.items() if name not in _OURS}
+        return shown == {UNAVAILABLE}
 
     @property
     def states(self) -> dict[str, str]:

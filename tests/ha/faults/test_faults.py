@@ -12,7 +12,7 @@ from custom_components import smgw
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.data_entry_flow import FlowResultType
 
-from .cases import ADDRESS, CERTIFICATE, LOGIN, TRUE, UNAVAILABLE, Case, Shown
+from .cases import ADDRESS, CERTIFICATE, LOGIN, TRUE, Case, Shown
 from .makers import MAKERS
 from .owner import Owner
 
@@ -85,7 +85,7 @@ async def test_between_two_readings(owner: Owner, case: Case) -> None:
     for shown in (case.shows, case.later or case.shows):
         await owner.next_reading(fault)
         if case.error:
-            assert set(owner.sensors.values()) == {UNAVAILABLE}
+            assert owner.sees_nothing
         else:
             assert_shown(owner, shown, before, case.captured)
             before = owner.states
