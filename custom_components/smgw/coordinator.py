@@ -20,7 +20,7 @@ from .logins import OWN_FAILURES, Login, Logins
 from .memory import GatewayMemory, Hold, Trouble
 from .models import GatewayConfig, SmgwConfigEntry
 from .pace import Pace
-from .symptoms import Situation
+from .symptoms import Situation, local_time
 
 # Timers may ring a little early.
 _EARLY = timedelta(seconds=1)
@@ -51,7 +51,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             always_update=False,
         )
         self.vendor = vendor
-        self._driver = driver
+        self.driver = driver
         self.memory = memory
         self.budget = memory.budget
         self.logins = Logins(entry, memory.logins)
@@ -122,6 +122,13 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self.logins.renew(login_id)
         self.async_settings_changed()
 
+    @callback
+    def async_show_refusal(self) -> None:
+        """Show at once that a login was refused outside of a reading."""
+        self.config_entry.async_create_background_task(
+            self.hass, self.async_refresh(), f"{self.name} refusal"
+        )
+
     def _pace_now(self) -> Pace:
         return Pace.of(self.vendor, self.config_entry.options, live=self.logins.live)
 
@@ -138,7 +145,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             seen = self.memory.seen(login.credentials)
             if seen and login.last_session is None and login.error is None:
                 self.logins.saw(login, seen.snapshot, seen.at)
-                self._driver.recall(login.credentials, seen.snapshot)
+                self.driver.recall(login.credentials, seen.snapshot)
                 recalled = True
         return recalled
 
@@ -227,10 +234,10 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
     async def _async_read(self, login: Login) -> None:
         """Read one account; note a failure that is its own, raise any other."""
         before, begun = login.last_session, dt_util.utcnow()
-        login.last_session = begun
+        login.last_session, login.wanted = begun, False
         last, failed_before = self.budget.last, login.error is not None
         try:
-            snapshot = await self._driver.read_latest(login.credentials)
+            snapshot = await self.driver.read_latest(login.credentials)
         except OWN_FAILURES as err:
             login.error = err
             self.memory.down_since = None
@@ -293,11 +300,11 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         """Return what to raise if nothing is known, and nothing may be asked."""
         if hold := self.memory.current_hold:
             return _update_failed(hold)
-        free = dt_util.as_local(self.budget.not_before(Kind.FIRST))
+        free = self.budget.not_before(Kind.FIRST)
         return UpdateFailed(
             translation_domain=DOMAIN,
             translation_key="sessions_used_up",
-            translation_placeholders={"time": free.strftime("%H:%M")},
+            translation_placeholders={"time": local_time(free, dt_util.utcnow())},
         )
 
     def _plan_next(self) -> None:

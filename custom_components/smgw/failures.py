@@ -36,6 +36,15 @@ def for_poll(err: SmgwError) -> HomeAssistantError:
     )
 
 
+def for_owner(err: SmgwError) -> HomeAssistantError:
+    """Return what something raises that the owner has asked for."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key=err.key,
+        translation_placeholders=err.placeholders,
+    )
+
+
 def lock_of(hold: Hold | None) -> PortalLocked | None:
     """Return the lock-out that a hold stands for, while it lasts."""
     if hold is None or hold.key != PortalLocked.key:

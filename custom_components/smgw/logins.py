@@ -53,6 +53,8 @@ class Login:
     error: SmgwError | None = None
     """What the last session failed with, if it was the account's own failure."""
     last_session: datetime | None = None
+    wanted: bool = False
+    """Whether the owner wants it to be read before its interval has passed."""
     valid_until: datetime | None = None
     """When its certificate ends; None if it has none."""
 
@@ -194,9 +196,18 @@ class Logins:
         if len(self) == 1 and waiting:
             return waiting[0]
         return next(
-            (login for login in waiting if is_due(now, login.last_session, interval)),
+            (
+                login
+                for login in waiting
+                if login.wanted or is_due(now, login.last_session, interval)
+            ),
             None,
         )
+
+    def want_all(self) -> None:
+        """Have each account read in the next slots."""
+        for login in self:
+            login.wanted = True
 
     @property
     def _waiting(self) -> list[Login]:

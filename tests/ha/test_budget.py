@@ -1,6 +1,7 @@
 """What a gateway bears, over a day with everything that asks for sessions."""
 
 from collections.abc import Generator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -12,6 +13,7 @@ from custom_components.smgw.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_component import async_update_entity
 from homeassistant.setup import async_setup_component
 from simulator.clock import SimClock
@@ -23,6 +25,7 @@ from .test_coordinator import SETTLED, session_starts
 from .test_logins import GAS, IMPORT, SLOT, add
 
 HOUR = timedelta(hours=1)
+READ_NOW = "button.smgw_eppc0210123456_read_now"
 HOUSE = frozenset({"1emh0012345678"})
 
 
@@ -66,6 +69,14 @@ async def restart(
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
+async def press(hass: HomeAssistant, button: str) -> None:
+    """Press a button."""
+    await hass.services.async_call(
+        "button", "press", {"entity_id": button}, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
 async def reload(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Reload an entry."""
     await hass.config_entries.async_reload(entry.entry_id)
@@ -88,7 +99,7 @@ def fullest_hour(starts: list[datetime]) -> int:
 async def test_a_day_with_everything(
     hass: HomeAssistant, three: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
 ) -> None:
-    """Reloads, restarts, updates each minute, faults, a refused login: four an hour.
+    """Reloads, restarts, updates, buttons, faults, a refused login: four an hour.
 
     No two polls are nearer than 13 minutes: the floor less its tolerance. (One poll may
     open a second session at once, if the first came to nothing and the hour has room.)
@@ -98,11 +109,14 @@ async def test_a_day_with_everything(
     gateway.clear_requests()
     for minutes in range(10, 24 * 60, 6):
         await timeline.go_to(START + timedelta(minutes=minutes))
-        match dice.randrange(6):
+        match dice.randrange(7):
             case 0 | 1:
                 await reload(hass, three)
             case 2:
                 await restart(hass, three, timeline)
+            case 6:
+                with suppress(HomeAssistantError):
+                    await press(hass, READ_NOW)
             case 3:
                 await async_update_entity(hass, IMPORT)
             case 4:

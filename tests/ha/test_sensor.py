@@ -9,7 +9,8 @@ from pytest_homeassistant_custom_component.common import (
 )
 from syrupy.assertion import SnapshotAssertion
 
-from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from custom_components import smgw
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from simulator.clock import SimClock
@@ -28,8 +29,10 @@ async def test_house(
     entry: MockConfigEntry,
     entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every sensor of the default house: name, class, unit, state."""
+    monkeypatch.setattr(smgw, "PLATFORMS", [Platform.SENSOR])
     enable(hass, f"{entry.unique_id}_clock_offset")
     await set_up(hass, entry)
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)

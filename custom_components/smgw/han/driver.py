@@ -3,7 +3,7 @@
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from . import emh, ids, ppc, theben
 from .errors import UnsupportedVendor
@@ -28,6 +28,17 @@ class Driver(Protocol):
         """Take what an account saw in an earlier run as the readings before.
 
         So what contradicts them is not believed right after a restart either.
+        """
+
+
+@runtime_checkable
+class SelfTesting(Protocol):
+    """What the driver of a gateway can do that has a self-test."""
+
+    async def self_test(self, account: Account) -> None:
+        """Have the gateway test itself, which restarts it: it is away for minutes.
+
+        Raises `SelfTestLocked` where it is too soon, like a `Driver` for the rest.
         """
 
 

@@ -389,6 +389,22 @@ class GatewayBusy(SmgwError):
         return {"minutes": str(-(-self.pause // timedelta(minutes=1)))}
 
 
+class SelfTestLocked(SmgwError):
+    """The gateway refuses a self-test: one is running, or was a short while ago."""
+
+    key = "self_test_locked"
+
+    def __init__(self, pause: timedelta) -> None:
+        """Keep how long that may last at most."""
+        super().__init__(f"locked for {pause} at most")
+        self.pause = pause
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Variables of the translated text."""
+        return {"minutes": str(-(-self.pause // timedelta(minutes=1)))}
+
+
 class PageTooLarge(SmgwError):
     """An answer larger than any page of a gateway."""
 

@@ -23,6 +23,7 @@ from .errors import (
     GatewayBusy,
     NoData,
     NoMeterAssigned,
+    NotAGateway,
     PageUnreadable,
     PortalLocked,
     SessionExpired,
@@ -113,6 +114,31 @@ class PpcDriver:
                 if not self._transport.bears(1):
                     raise
                 return await self._read_latest(account)
+
+    async def self_test(self, account: Account) -> None:
+        """Have the gateway test itself, which restarts it; see `driver.SelfTesting`.
+
+        It is not logged out from: the session ends with the restart (observed). The text
+        of the answer is not known; what is no refusal is taken for a yes.
+        """
+        async with (
+            self._transport.queue,
+            self._transport.connect(account) as connection,
+            _session(
+                connection, self._transport.timeouts.farewell, self._now
+            ) as session,
+        ):
+            await _log_in(session)
+            try:
+                page = await session.post("selftest")
+            except ConnectionCut:
+                # It went sooner than it could answer.
+                session.left = True
+                return
+            error = pages.explain(page)
+            if not isinstance(error, (PageUnreadable, NotAGateway)):
+                raise error
+            session.left = True
 
     async def _read_latest(self, account: Account) -> Snapshot:
         way = self._memory.get("login_by_post", False)
@@ -297,6 +323,8 @@ class _Session:
         """Hidden session id of firmware without cookies."""
         self.latest = Page()
         """The page received last; the next request takes its ids and token."""
+        self.left = False
+        """Whether the gateway ends the session by itself."""
 
     @property
     def cookie(self) -> bool:
@@ -306,7 +334,7 @@ class _Session:
     @property
     def open(self) -> bool:
         """Say whether there is something to log out from."""
-        return self.cookie or self.session_id is not None
+        return not self.left and (self.cookie or self.session_id is not None)
 
     def keep_if_odd(self, skipped: Sequence[Skipped]) -> None:
         """Keep the newest page if its rows were skipped for how they are written."""

@@ -19,11 +19,13 @@ from yarl import URL
 from . import ids, jsonpage, theben_pages as pages, theben_points as plan
 from .clock import Exchange
 from .errors import (
+    ConnectionCut,
     ContractsEnded,
     NoMeterAssigned,
     NotAGateway,
     OldInterface,
     PageUnreadable,
+    SelfTestLocked,
     WrongGateway,
 )
 from .failures import unexpected_status
@@ -51,6 +53,8 @@ _LOCATION = re.compile(r"/smgw/m2m/[A-Za-z0-9._-]{1,80}/(json|getdata)")
 _HEADERS = {"Content-Type": "application/json"}
 # Contracts change rarely, and years of billing periods make their list long (observed).
 _CONTRACTS_LAST = timedelta(days=1)
+# A self-test is refused so long after the last one (interface description).
+_BETWEEN_SELF_TESTS = timedelta(minutes=10)
 # How soon they are asked for anew where something seems to have changed.
 _CONTRACTS_REST = timedelta(hours=1)
 
@@ -172,6 +176,33 @@ class ThebenDriver:
             _HEADERS,
         ) as (session, _):
             yield ThebenHistory(session, partial(_call, session, known), self._now)
+
+    async def self_test(self, account: Account) -> None:
+        """Have the gateway test itself, which restarts it; see `driver.SelfTesting`.
+
+        The result stands in the gateway's log only (interface description).
+        """
+        known = self._accounts.setdefault(account.identity, _Account())
+        await with_login(
+            self._transport,
+            self._memory,
+            account,
+            lambda session: self._test(session, known),
+            _HEADERS,
+        )
+
+    async def _test(self, session: JsonSession, account: _Account) -> None:
+        await self._identify(session, account)
+        body = json.dumps({"method": "self-test"}).encode()
+        try:
+            answer = await session.ask("POST", account.path, body)
+        except ConnectionCut:
+            # It went sooner than it could answer.
+            return
+        if answer.status == 403:
+            raise SelfTestLocked(_BETWEEN_SELF_TESTS)
+        if answer.status != 200:
+            raise unexpected_status(answer.status)
 
     async def _read(self, session: JsonSession, account: _Account) -> Snapshot:
         info, exchange = await self._identify(session, account)
