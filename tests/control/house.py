@@ -332,6 +332,7 @@ class Bench:
 
     async def wait(self, seconds: float) -> None:
         """Let time pass; the alarm is answered whenever it rings."""
+        await self.settle()
         end = self.clock.seconds + seconds
         while (ring := self.home.alarm) is not None and ring <= end:
             self.clock.move(max(ring - self.clock.seconds, 0))

@@ -132,7 +132,21 @@ async def test_samples(measured: Bench) -> None:
     assert [len(row["data"]["samples"]) for row in rows] == [15, 15]
     assert {(limit, watts) for _, limit, watts in samples} == {("4200", "4000")}
     assert len({at for at, _, _ in samples}) == 30
-    assert rows[0]["transaction"] == answer.transaction_id
+    assert {row["transaction"] for row in rows} == {answer.transaction_id}
+
+
+async def test_samples_belong_to_the_smallest_limit(measured: Bench) -> None:
+    """Samples are those of the limit that counted when they were taken."""
+    await measured.limit(5000, duration_s=600)
+    await measured.wait(300)
+    await measured.limit(4000, SUPPLIER, duration_s=120)
+    await measured.wait(600)
+    rows = [row for row in await measured.rows() if row["kind"] == "measured"]
+    assert [(row["participant"], len(row["data"]["samples"])) for row in rows] == [
+        ("grid", 6),
+        ("supplier", 1),
+        ("grid", 3),
+    ]
 
 
 def meter_reading(bench: Bench, value: str) -> MeterReading:

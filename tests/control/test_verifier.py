@@ -1,5 +1,7 @@
 """The independent checker finds whatever was done to an export."""
 
+import asyncio
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -413,6 +415,16 @@ async def test_program(
         == "CHANGED: export.ledger: row 3: changed, or not the one that was there\n"
     )
     assert run(tmp_path / "nothing")[0] == 2
+
+
+async def test_script(export: bytes, tmp_path: Path) -> None:
+    """The script finds a Python for it."""
+    file = tmp_path / "export.ledger"
+    file.write_bytes(export)
+    script = SCRIPTS.parent / "verify_ledger"
+    done = await asyncio.create_subprocess_exec(script, file, stdout=PIPE)
+    assert b"Nothing was changed." in (await done.communicate())[0]
+    assert done.returncode == 0
 
 
 def test_program_is_independent() -> None:

@@ -24,6 +24,8 @@ class Watch:
     """Since when a command has not been where it should be."""
     sampled: dict[Direction, float] = field(default_factory=dict)
     samples: dict[Direction, list[Json]] = field(default_factory=dict)
+    sampled_for: dict[Direction, Key | str] = field(default_factory=dict)
+    """Whose limit the samples belong to."""
     measured: dict[Key, Measured] = field(default_factory=dict)
     acted: dict[Direction, float] = field(default_factory=dict)
     """When an executor was last asked."""
@@ -44,6 +46,7 @@ class Watch:
             off=dict(self.off),
             sampled=dict(self.sampled),
             samples={d: list(samples) for d, samples in self.samples.items()},
+            sampled_for=dict(self.sampled_for),
             measured=dict(self.measured),
             acted=dict(self.acted),
             restore=dict(self.restore),

@@ -251,28 +251,36 @@ class Round:
         if direction not in self.clerk.house.measured:
             return
         limit = house_limit(self.clerk.desk, direction, self.now)
-        samples = self.watch.samples.setdefault(direction, [])
+        whose = None if limit is None else limit.whose
+        if whose != self.watch.sampled_for.get(direction):
+            self._write_samples(direction)
         due = self.watch.sampled.get(direction, self.now.monotonic - SAMPLE) + SAMPLE
-        if limit is not None and self.now.monotonic >= due:
-            self.watch.sampled[direction] = self.now.monotonic
-            power = self.clerk.power(direction)
-            watts = None if power is None else number(power.watts)
-            samples.append([moment(self.now.utc), number(limit.watts), watts])
-            for record in self.clerk.desk.limits(direction):
-                own = record.limit_at(self.now)
-                if power is not None and own is not None:
-                    so_far = self.watch.measured.get(record.key, record.measured)
-                    self.watch.measured[record.key] = so_far.sampled(power.watts, own)
-        if samples and (limit is None or len(samples) >= SAMPLES_PER_ROW):
-            data: dict[str, Json] = {"direction": direction, "samples": samples[:]}
-            self.clerk.draft.row(
-                Kind.MEASURED, data, None if limit is None else limit.whose
-            )
-            samples.clear()
-            for record in list(self.clerk.desk.limits(direction)):
-                measured = self.watch.measured.pop(record.key, None)
-                if measured is not None:
-                    self.clerk.draft.change(record, measured=measured)
+        if limit is None or whose is None or self.now.monotonic < due:
+            return
+        self.watch.sampled[direction] = self.now.monotonic
+        self.watch.sampled_for[direction] = whose
+        power = self.clerk.power(direction)
+        watts = None if power is None else number(power.watts)
+        samples = self.watch.samples.setdefault(direction, [])
+        samples.append([moment(self.now.utc), number(limit.watts), watts])
+        for record in self.clerk.desk.limits(direction):
+            own = record.limit_at(self.now)
+            if power is not None and own is not None:
+                so_far = self.watch.measured.get(record.key, record.measured)
+                self.watch.measured[record.key] = so_far.sampled(power.watts, own)
+        if len(samples) >= SAMPLES_PER_ROW:
+            self._write_samples(direction)
+
+    def _write_samples(self, direction: Direction) -> None:
+        whose = self.watch.sampled_for.pop(direction, None)
+        samples = self.watch.samples.pop(direction, [])
+        if samples:
+            data: dict[str, Json] = {"direction": direction, "samples": samples}
+            self.clerk.draft.row(Kind.MEASURED, data, whose)
+        for record in list(self.clerk.desk.limits(direction)):
+            measured = self.watch.measured.pop(record.key, None)
+            if measured is not None:
+                self.clerk.draft.change(record, measured=measured)
 
     def _meter(self) -> None:
         """Write down each new meter reading under a limit, and the first one after it."""
