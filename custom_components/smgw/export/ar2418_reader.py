@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 from xml.etree import ElementTree as ET
-from xml.parsers import expat
 
 from .ar2418 import UNITS
 from .document import (
@@ -18,15 +17,12 @@ from .document import (
     Value,
 )
 from .errors import FileUnreadable
+from .safexml import refuse_document_type
 
 MOST_BYTES = 256 * 1024 * 1024
 _UNIT_OF = {uom: (unit, power) for unit, (uom, power) in reversed(UNITS.items())}
 # The integration counts energy in kWh.
 _UNIT_OF |= {72: ("kWh", 3), 73: ("kvarh", 3), 71: ("kVAh", 3)}
-
-
-class _Begun(Exception):
-    """The document's root element has begun."""
 
 
 def read(content: bytes) -> Document:
@@ -36,7 +32,7 @@ def read(content: bytes) -> Document:
     """
     if len(content) > MOST_BYTES:
         raise FileUnreadable("too large")
-    _refuse_document_type(content)
+    refuse_document_type(content)
     reader = _Reader()
     try:
         # Without a document type there are no entities to blow up.
@@ -45,25 +41,6 @@ def read(content: bytes) -> Document:
     except ET.ParseError, LookupError, ValueError, ArithmeticError:
         raise FileUnreadable("no AR 2418-6") from None
     return reader.document()
-
-
-def _refuse_document_type(content: bytes) -> None:
-    def refuse(*_: object) -> None:
-        raise FileUnreadable("document type")
-
-    def stop(*_: object) -> None:
-        raise _Begun
-
-    scout = expat.ParserCreate()
-    scout.StartDoctypeDeclHandler = refuse
-    scout.StartElementHandler = stop
-    try:
-        scout.Parse(content, True)
-    except _Begun:
-        return
-    except expat.ExpatError, LookupError, ValueError:
-        pass
-    raise FileUnreadable("no XML")
 
 
 class _Reader:

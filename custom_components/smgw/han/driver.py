@@ -1,12 +1,14 @@
 """What every driver can do, and which driver reads which maker's gateways."""
 
 from collections.abc import Callable, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
-from . import emh, ids, ppc, theben
+from . import emh, ids, ppc, ppc_session, theben
 from .errors import UnsupportedVendor
+from .history import HistorySession
 from .model import Account, Snapshot
 from .transport import Transport
 
@@ -29,6 +31,9 @@ class Driver(Protocol):
 
         So what contradicts them is not believed right after a restart either.
         """
+
+    def history(self, account: Account) -> AbstractAsyncContextManager[HistorySession]:
+        """Open a session for what the gateway keeps, one slice after the other."""
 
 
 @runtime_checkable
@@ -73,7 +78,7 @@ VENDORS = {
             flag="PPC",
             name="Power Plus Communications",
             model="Smart Meter Gateway",
-            path=ppc.PATH,
+            path=ppc_session.PATH,
             driver=ppc.PpcDriver,
             # It reads its meters every 900 s, and consumer interfaces polled every
             # 5 to 10 min died within two weeks (observed).

@@ -6,15 +6,13 @@ with every session. Protocol facts: the vendor's transparency-software adapter a
 observations of several independent clients.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 import logging
 from typing import Any
 
 from . import ids, ppc_pages as pages
-from .clock import Exchange
 from .digest import challenge_in
 from .errors import (
     AnswerTimeout,
@@ -27,30 +25,25 @@ from .errors import (
     PageUnreadable,
     PortalLocked,
     SessionExpired,
-    SessionInUse,
     SmgwConnectionError,
     SmgwError,
     SmgwLoginError,
     WrongCurve,
-    WrongPassword,
 )
-from .evidence import oddity
 from .failures import unexpected_status
+from .history import HistorySession
 from .html import Page
 from .model import Account, Gateway, Meter, Skipped, Snapshot
+from .ppc_history import PpcHistory
 from .ppc_readings import Readings, berlin_clock
-from .transport import Answer, Connection, Transport
+from .ppc_session import PATH, Session, log_in, open_session, read_page
+from .transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
-
-PATH = "/cgi-bin/hanservice.cgi"
 
 # With nothing newer than this the contracts are asked, once a day at most.
 _OLD = timedelta(hours=2)
 _CONTRACTS_LAST = timedelta(days=1)
-
-# Above this a page is read in a worker thread, so that it does not hold the loop.
-_LARGE = 12 * 1024
 
 
 class _OddFirstAnswer(Exception):
@@ -93,7 +86,7 @@ class PpcDriver:
             return
         if answer.status != 200:
             raise unexpected_status(answer.status)
-        raise pages.explain(await _read_page(answer))
+        raise pages.explain(await read_page(answer))
 
     def recall(self, account: Account, snapshot: Snapshot) -> None:
         """Take what an account saw in an earlier run as the readings before."""
@@ -124,11 +117,11 @@ class PpcDriver:
         async with (
             self._transport.queue,
             self._transport.connect(account) as connection,
-            _session(
+            open_session(
                 connection, self._transport.timeouts.farewell, self._now
             ) as session,
         ):
-            await _log_in(session)
+            await log_in(session)
             try:
                 page = await session.post("selftest")
             except ConnectionCut:
@@ -139,6 +132,19 @@ class PpcDriver:
             if not isinstance(error, (PageUnreadable, NotAGateway)):
                 raise error
             session.left = True
+
+    @asynccontextmanager
+    async def history(self, account: Account) -> AsyncIterator[HistorySession]:
+        """Open a session for what the gateway keeps, in the queue's turn."""
+        async with (
+            self._transport.queue,
+            self._transport.connect(account) as connection,
+            open_session(
+                connection, self._transport.timeouts.farewell, self._now
+            ) as session,
+        ):
+            await log_in(session)
+            yield PpcHistory(session, self._memory, self._now)
 
     async def _read_latest(self, account: Account) -> Snapshot:
         way = self._memory.get("login_by_post", False)
@@ -168,12 +174,12 @@ class PpcDriver:
     ) -> Snapshot:
         async with (
             self._transport.connect(account) as connection,
-            _session(
+            open_session(
                 connection, self._transport.timeouts.farewell, self._now
             ) as session,
         ):
             listing = await (
-                self._log_in_by_post(session) if by_post else _log_in(session)
+                self._log_in_by_post(session) if by_post else log_in(session)
             )
             readings = self._readings.setdefault(account.identity, Readings())
             meters, skipped = await self._read_meters(session, listing, readings)
@@ -198,7 +204,7 @@ class PpcDriver:
             gateway, meters, skipped, connection.requests, contracts_ended=ended
         )
 
-    async def _log_in_by_post(self, session: _Session) -> Page:
+    async def _log_in_by_post(self, session: Session) -> Page:
         """Log in by the meter form itself. Raises `_OddFirstAnswer`.
 
         A gateway that cannot be reached or is locked says nothing against this way;
@@ -229,7 +235,7 @@ class PpcDriver:
         return listing
 
     async def _read_meters(
-        self, session: _Session, listing: Page, readings: Readings
+        self, session: Session, listing: Page, readings: Readings
     ) -> tuple[list[Meter], list[Skipped]]:
         if not pages.is_meter_list(listing):
             raise pages.explain(listing)
@@ -269,7 +275,7 @@ class PpcDriver:
         return list(meters.values()), skipped
 
     async def _have_contracts_ended(
-        self, session: _Session, user: str, meters: list[Meter]
+        self, session: Session, user: str, meters: list[Meter]
     ) -> bool:
         """Say whether readings stand still because every contract has ended.
 
@@ -311,82 +317,7 @@ class PpcDriver:
         self._memory["firmware"] = firmware or self._memory.get("firmware")
 
 
-class _Session:
-    """A consumer's session on the gateway."""
-
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._now = now
-        self.exchange = Exchange(now(), now())
-        """When the latest page was asked for and received."""
-        self.session_id: str | None = None
-        """Hidden session id of firmware without cookies."""
-        self.latest = Page()
-        """The page received last; the next request takes its ids and token."""
-        self.left = False
-        """Whether the gateway ends the session by itself."""
-
-    @property
-    def cookie(self) -> bool:
-        """Say whether the gateway opened a session by cookie."""
-        return bool(self._connection.cookies)
-
-    @property
-    def open(self) -> bool:
-        """Say whether there is something to log out from."""
-        return not self.left and (self.cookie or self.session_id is not None)
-
-    def keep_if_odd(self, skipped: Sequence[Skipped]) -> None:
-        """Keep the newest page if its rows were skipped for how they are written."""
-        if cause := oddity(skipped):
-            self._connection.keep(cause)
-
-    async def welcome(self) -> Page:
-        """Ask for the welcome page, which logs in."""
-        sent = self._now()
-        return await self._accept(sent, await self._connection.request("GET", PATH))
-
-    async def post(
-        self, action: str, within: float | None = None, **fields: str
-    ) -> Page:
-        """Send a form. Raises `SmgwError` for what is not a page of a session."""
-        form = {"sessionid": self.session_id} if self.session_id else {}
-        if token := self.latest.hidden("tkn"):
-            form["tkn"] = token
-        form |= {"action": action, **fields}
-        sent = self._now()
-        return await self._accept(
-            sent, await self._connection.request("POST", PATH, form, within=within)
-        )
-
-    async def _accept(self, sent: datetime, answer: Answer) -> Page:
-        self.exchange = Exchange(sent, self._now())
-        if answer.status == 401:
-            # A challenge in mid-session was answered by the Digest layer already.
-            raise SessionExpired("401") if self.open else WrongPassword("401")
-        if answer.status != 200:
-            raise unexpected_status(answer.status)
-        self.latest = await _read_page(answer)
-        return self.latest
-
-
-async def _log_in(session: _Session) -> Page:
-    """Log in by the welcome page and return the meter list."""
-    welcome = await session.welcome()
-    if not session.cookie:
-        session.session_id = welcome.hidden("sessionid")
-    if not session.open:
-        # The second client of a gateway gets a page of it, but no session (observed).
-        error = pages.explain(welcome)
-        if isinstance(error, PageUnreadable) or not welcome.text:
-            raise SessionInUse("no session")
-        raise error
-    if not pages.is_welcome(welcome) and not pages.is_ours(welcome):
-        raise pages.explain(welcome)
-    return await session.post("meterform")
-
-
-async def _all_contracts_ended(session: _Session, now: datetime) -> bool:
+async def _all_contracts_ended(session: Session, now: datetime) -> bool:
     """Look through the contracts until one is found that has not ended.
 
     Ids are taken from a fresh list each time, as the transparency software does.
@@ -394,48 +325,12 @@ async def _all_contracts_ended(session: _Session, now: datetime) -> bool:
     known = 1
     number = 0
     while number < known:
-        tids = pages.contracts(await session.post("tariffform"))
-        known = len(tids)
+        options = pages.contract_options(await session.post("tariffform"))
+        known = len(options)
         if number >= known:
             return False
-        page = await session.post("showTariffProfile", tid=tids[number])
+        page = await session.post("showTariffProfile", tid=options[number][1])
         if pages.has_ended(page, now) is not True:
             return False
         number += 1
     return number > 0
-
-
-@asynccontextmanager
-async def _session(
-    connection: Connection, farewell: float, now: Callable[[], datetime]
-) -> AsyncIterator[_Session]:
-    """Log out in the end, whatever happened; a session left open locks others out."""
-    session = _Session(connection, now)
-    try:
-        yield session
-    except SmgwError as err:
-        # Before the farewell takes its place.
-        connection.blame(err)
-        raise
-    finally:
-        if session.open:
-            await _log_out(session, farewell)
-
-
-async def _log_out(session: _Session, farewell: float) -> None:
-    try:
-        page = await session.post("logout", within=farewell)
-    except SmgwError as err:
-        # What the session was for is done or has its own error.
-        _LOGGER.debug("Logout failed: %s", err)
-        return
-    if not pages.is_farewell(page):
-        _LOGGER.debug("The gateway did not confirm the logout")
-
-
-async def _read_page(answer: Answer) -> Page:
-    if len(answer.body) < _LARGE:
-        return pages.read(answer.body)
-    return await asyncio.get_running_loop().run_in_executor(
-        None, pages.read, answer.body
-    )

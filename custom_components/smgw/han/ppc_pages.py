@@ -192,10 +192,15 @@ def meter_profile(page: Page) -> MeterProfile:
     )
 
 
-def contracts(page: Page) -> list[str]:
-    """Return the `tid` of each contract a page lets one choose; names repeat."""
+def is_contract_list(page: Page) -> bool:
+    """Say whether it is the page `tariffform` answers with."""
+    return bool("tarifform_select_profile" in page.ids or contract_options(page))
+
+
+def contract_options(page: Page) -> list[tuple[str, str]]:
+    """Return name and `tid` of each contract a page lets one choose; names repeat."""
     return [
-        option.value
+        (unescape(option.text), option.value)
         for option in page.options
         if option.value
         and (
@@ -267,7 +272,7 @@ def _value_rows(page: Page) -> Iterator[ValueRow]:
             if merged
             else _VALIDITY.get(validity.casefold(), "unknown"),
             name=unescape(cells.get(f"{_COLUMN}name", "")),
-            value=_value(cells.get(f"{_COLUMN}wert", "")),
+            value=decimal(cells.get(f"{_COLUMN}wert", "")),
             unit=cells.get(f"{_COLUMN}einheit", ""),
             obis=next((cells[c] for c in _OBIS_COLUMNS if c in cells), ""),
             signature=signature if _HEX.fullmatch(signature) else None,
@@ -288,5 +293,6 @@ def _is_merged(row: Row) -> bool:
     return len(ids) != len(set(ids))
 
 
-def _value(text: str) -> Decimal | None:
+def decimal(text: str) -> Decimal | None:
+    """Return a number as the pages write it; None if it is none."""
     return Decimal(text) if _VALUE.fullmatch(text) else None

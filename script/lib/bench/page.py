@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 import sys
 
-from custom_components.smgw.han import ppc, ppc_pages
+from custom_components.smgw.han import ppc_pages, ppc_session
 from custom_components.smgw.han.address import parse_address
 from custom_components.smgw.han.html import Page
 from custom_components.smgw.han.model import Credentials
@@ -27,7 +27,7 @@ async def fetch(job: Job) -> bytes:
     credentials = Credentials(user=job.user, password=job.password)
     end = datetime.fromisoformat(job.now).date()
     async with transport.connect(credentials) as connection:
-        await connection.request("GET", ppc.PATH)
+        await connection.request("GET", ppc_session.PATH)
         try:
             listing = ppc_pages.read(await _post(connection, "meterform"))
             mid = next(iter(ppc_pages.meter_options(listing).values()))
@@ -51,7 +51,7 @@ def _mid(form: Page) -> str:
 
 async def _post(connection: Connection, action: str, **fields: str) -> bytes:
     form = {"action": action, **fields}
-    return (await connection.request("POST", ppc.PATH, form)).body
+    return (await connection.request("POST", ppc_session.PATH, form)).body
 
 
 if __name__ == "__main__":
