@@ -210,7 +210,7 @@ class Owner:
         for item in er.async_entries_for_config_entry(registry, self.entry.entry_id):
             state = self.hass.states.get(item.entity_id)
             _, *name = item.unique_id.split("_", 2)
-            if item.disabled_by is None:
+            if item.disabled_by is None and item.domain == "sensor":
                 shown[" ".join(name)] = state.state if state else NOTHING
         return shown
 
