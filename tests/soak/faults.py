@@ -48,7 +48,9 @@ UNNOTICED = frozenset(
 )
 # A new firmware: another algorithm than the one that has worked. It stays.
 FIRMWARE = frozenset({"digest_sha256", "digest_sha256_lie"})
-OWNER = FIRMWARE | {"portal_error"}
+# Silence upon a login, twice in a row, is how some gateways refuse a password.
+SILENCE = frozenset({"drop_before_answer", "drop_mid_answer", "empty_body"})
+OWNER = FIRMWARE | SILENCE | {"portal_error"}
 LEFT_OUT = {
     # locks the portal by definition
     "locked",
