@@ -262,13 +262,23 @@ async def test_connection_reset(before: list[bytes]) -> None:
         await ask(server)
 
 
-def test_one_queue_for_a_gateway() -> None:
+async def test_one_queue_for_a_gateway() -> None:
     """Whoever talks to a gateway waits in the same queue, wherever it moved."""
     one = Transport(Address("127.0.0.1"), "EPPC0210123456", b"")
     other = Transport(Address("127.0.0.2"), "EPPC0210123456", b"")
     stranger = Transport(Address("127.0.0.1"), "EPPC0210123457", b"")
     assert one.queue is other.queue is queue_for("EPPC0210123456")
     assert stranger.queue is not one.queue
+
+
+def test_no_queue_of_an_earlier_loop() -> None:
+    """A queue that outlived its loop, as a task that was never collected does, is not taken up."""
+
+    async def queue() -> asyncio.Lock:
+        return queue_for("EPPC0210123456")
+
+    assert asyncio.run(queue()) is not (kept := asyncio.run(queue()))
+    assert not kept.locked()
 
 
 async def test_cancelled_request_leaves_nothing() -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Protocol
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import aiohttp
 from aiohttp import hdrs
@@ -48,7 +48,9 @@ _NO_NAME = "::"
 # In seconds; whoever takes a TCP connection at all does it at once.
 _SECOND_LOOK = 2
 
-_queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+_queues: WeakKeyDictionary[
+    asyncio.AbstractEventLoop, WeakValueDictionary[str, asyncio.Lock]
+] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +293,13 @@ class Transport:
         self.address = address
         self.gateway_id = gateway_id
         self.timeouts = timeouts or TIMEOUTS
-        self.queue = queue_for(gateway_id)
         self._sessions = sessions
         self.tls = PinnedTls(pin)
+
+    @property
+    def queue(self) -> asyncio.Lock:
+        """Return the queue everybody waits in who wants to talk to this gateway."""
+        return queue_for(self.gateway_id)
 
     def bears(self, more: int) -> bool:
         """Say whether the gateway bears so many sessions more right now."""
@@ -353,9 +359,14 @@ class Transport:
 
 
 def queue_for(gateway_id: str) -> asyncio.Lock:
-    """Return the queue everybody waits in who wants to talk to this gateway."""
-    if (lock := _queues.get(gateway_id)) is None:
-        lock = _queues[gateway_id] = asyncio.Lock()
+    """Return the queue everybody waits in who wants to talk to this gateway.
+
+    Of the running loop: a lock that somebody of an earlier one still holds on to is
+    of no use in this one.
+    """
+    queues = _queues.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    if (lock := queues.get(gateway_id)) is None:
+        lock = queues[gateway_id] = asyncio.Lock()
     return lock
 
 
