@@ -1,0 +1,1 @@
+"""Tunnels and the API served in them."""
