@@ -213,11 +213,11 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
     def _next_login(self, asked: bool, slot: bool) -> Login | None:
         """Return whom to read now, as far as the gateway bears it.
 
-        Accounts of which nothing is known, one after the other: nobody wants to wait
-        for the first values. Else one whose turn it is.
+        In a slot one whose turn it is. Else accounts of which nothing is known, one
+        after the other: nobody wants to wait for the first values.
         """
         login = self.logins.unread
-        if login and self.budget.may(Kind.FIRST):
+        if login and not slot and self.budget.may(Kind.FIRST):
             return login
         if asked:
             return None
@@ -330,7 +330,8 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         """
         wait = (self._due - dt_util.utcnow()).total_seconds()
         rounding = self.hass.loop.time() % 1 - self._microsecond
-        self.update_interval = timedelta(seconds=max(wait, 0) + rounding)
+        # Not nothing: that would mean never.
+        self.update_interval = timedelta(seconds=max(wait, 0.01) + rounding)
         super()._schedule_refresh()
 
 
