@@ -27,6 +27,7 @@ IMPLIED_ABORTS = {
     "_abort_if_unique_id_mismatch": "unique_id_mismatch",
 }
 SAMPLES: dict[Any, Any] = {
+    bytes: b"",
     str: "x",
     int: 1,
     timedelta: timedelta(minutes=1),

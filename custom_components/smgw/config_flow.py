@@ -37,9 +37,9 @@ from .const import CONF_LOGIN, DOMAIN, SUBENTRY_LOGIN
 from .discovery import BRIEF, announced_addresses, async_answers, async_well_known
 from .han import probe
 from .han.address import Address, parse_address
-from .han.certificate import GatewayCertificate
-from .han.driver import Vendor, vendor_of
-from .han.errors import NotAGateway, SmgwError, UnsupportedVendor
+from .han.certificate import GatewayCertificate, read_certificate
+from .han.driver import Vendor, entered_id, vendor_of
+from .han.errors import NotAGateway, SmgwError, UnnamedGateway, UnsupportedVendor
 from .han.ids import flag
 from .han.model import Account
 from .login_flow import LoginSubentryFlow
@@ -48,6 +48,8 @@ from .models import GatewayConfig, SmgwConfigEntry
 from .options_flow import SmgwOptionsFlow
 
 USER_SCHEMA = probatio.Schema({probatio.Required(CONF_HOST): TextSelector()})
+CONF_NUMBER = "number"
+NUMBER_SCHEMA = probatio.Schema({probatio.Required(CONF_NUMBER): TextSelector()})
 
 
 class SmgwConfigFlow(
@@ -61,6 +63,8 @@ class SmgwConfigFlow(
     _certificate: GatewayCertificate
     _announced: str | None = None
     """The name a gateway announces itself by, if that began the flow."""
+    # What an address showed that names no gateway (DER).
+    _unnamed: bytes
     # Which login a reauth is for.
     _login_id: str
 
@@ -89,13 +93,38 @@ class SmgwConfigFlow(
         if user_input is not None:
             error = await self._look(user_input)
             if error is None:
-                await self.async_set_unique_id(
-                    self._certificate.gateway_id, raise_on_progress=False
-                )
-                if entry := self._known_gateway():
-                    return self._move(entry)
-                return await self.async_step_certificate()
+                return await self._found()
+            if isinstance(error, UnnamedGateway):
+                self._unnamed = error.der
+                return await self.async_step_number()
         return self._form("user", USER_SCHEMA, user_input, error)
+
+    async def async_step_number(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the number of a gateway that does not tell it."""
+        error: SmgwError | None = None
+        if user_input is not None:
+            try:
+                self._certificate = read_certificate(
+                    self._unnamed, entered_id(user_input[CONF_NUMBER])
+                )
+            except SmgwError as err:
+                error = err
+            else:
+                return await self._found()
+        return self._form(
+            "number", NUMBER_SCHEMA, user_input, error, address=str(self._address)
+        )
+
+    async def _found(self) -> ConfigFlowResult:
+        """Go on with the gateway that was found: one that moved, or a new one."""
+        await self.async_set_unique_id(
+            self._certificate.gateway_id, raise_on_progress=False
+        )
+        if entry := self._known_gateway():
+            return self._move(entry)
+        return await self.async_step_certificate()
 
     @override
     async def async_step_zeroconf(
@@ -226,7 +255,7 @@ class SmgwConfigFlow(
         entry: SmgwConfigEntry = self._get_reconfigure_entry()
         error: SmgwError | None = None
         if user_input is not None:
-            error = await self._look(user_input)
+            error = await self._look(user_input, entry.unique_id)
             if error is None:
                 await self.async_set_unique_id(self._certificate.gateway_id)
                 self._abort_if_unique_id_mismatch(
@@ -294,11 +323,13 @@ class SmgwConfigFlow(
         self._change_data(entry)
         return self.async_abort(reason="reconfigure_successful")
 
-    async def _look(self, user_input: Mapping[str, Any]) -> SmgwError | None:
+    async def _look(
+        self, user_input: Mapping[str, Any], known_as: str | None = None
+    ) -> SmgwError | None:
         """Find out who is at the address typed. Return what went wrong."""
         try:
             self._address = parse_address(user_input[CONF_HOST])
-            self._certificate = await probe.look(self._address)
+            self._certificate = await probe.look(self._address, known_as=known_as)
         except SmgwError as err:
             return err
         return None

@@ -66,7 +66,7 @@ async def async_answers(entry: SmgwConfigEntry) -> bool:
     config = GatewayConfig.of(entry)
     try:
         async with queue_for(config.gateway_id):
-            found = await probe.look(config.address, BRIEF)
+            found = await probe.look(config.address, BRIEF, config.gateway_id)
     except SmgwError:
         return False
     return found.pem == config.certificate

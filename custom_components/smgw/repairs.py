@@ -40,7 +40,7 @@ class CertificateRepairFlow(RepairsFlow):
         """Look at the certificate, without a login."""
         config = GatewayConfig.of(self._entry)
         try:
-            self._found = await probe.look(config.address)
+            self._found = await probe.look(config.address, known_as=config.gateway_id)
         except SmgwError:
             return self.async_abort(reason="not_reachable")
         if self._found.gateway_id != config.gateway_id:

@@ -189,8 +189,8 @@ async def test_no_tls(
 async def test_certificate_of_something_else(
     hass: HomeAssistant, gateway: PpcGateway, socket_enabled: None
 ) -> None:
-    """A certificate without a gateway's number is no gateway's."""
-    with PpcGateway(gateway_id="fritz.box") as router:
+    """A certificate without a gateway's number, and nothing like a gateway behind it."""
+    with PpcGateway(gateway_id="fritz.box", faults=["other_web_server"]) as router:
         flow = await to_certificate(hass, router)
     assert (flow["step_id"], flow["errors"]) == ("user", {"base": "not_a_gateway"})
 

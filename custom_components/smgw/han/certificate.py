@@ -36,8 +36,8 @@ def read_certificate(der: bytes, known_as: str | None = None) -> GatewayCertific
     """Read the certificate a gateway showed.
 
     The subject's common name is the gateway id (observed with PPC; Theben appends
-    `.SMGW`), unless the gateway is `known_as` one already. Raises `NotAGateway` for any
-    other certificate.
+    `.SMGW`), or an alternative name begins with it (`ETHE0300123456.sm`), unless the
+    gateway is `known_as` one already. Raises `NotAGateway` for any other certificate.
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
@@ -47,12 +47,23 @@ def read_certificate(der: bytes, known_as: str | None = None) -> GatewayCertific
         raise NotAGateway("unreadable certificate") from err
     if known_as:
         return GatewayCertificate(der=der, gateway_id=known_as, not_after=not_after)
-    for name in names:
-        if gateway_id := ids.gateway_id(str(name.value)):
+    for name in (*(str(name.value) for name in names), *_alternatives(certificate)):
+        if gateway_id := ids.gateway_id(name):
             return GatewayCertificate(
                 der=der, gateway_id=gateway_id, not_after=not_after
             )
     raise NotAGateway("certificate names no gateway")
+
+
+def _alternatives(certificate: x509.Certificate) -> list[str]:
+    """Return the subject's alternative names, as far as they can be read."""
+    try:
+        names = certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except ValueError, x509.ExtensionNotFound, x509.DuplicateExtension:
+        return []
+    return names.value.get_values_for_type(x509.DNSName)
 
 
 def pem_to_der(pem: str) -> bytes:

@@ -1,13 +1,14 @@
 """What every driver can do, and which driver reads which maker's gateways."""
 
 from collections.abc import Callable, MutableMapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from . import emh, ids, ppc, ppc_session, theben
-from .errors import UnsupportedVendor
+from .errors import InvalidGatewayId, SmgwError, UnsupportedVendor
 from .history import HistorySession
 from .model import Account, Snapshot
 from .transport import Transport
@@ -115,3 +116,24 @@ def vendor_of(gateway_id: str) -> Vendor:
         return VENDORS[ids.flag(gateway_id)]
     except KeyError:
         raise UnsupportedVendor(gateway_id) from None
+
+
+def entered_id(text: str) -> str:
+    """Return the gateway id somebody has copied from the device.
+
+    Raises `InvalidGatewayId`, `UnsupportedVendor`.
+    """
+    if (gateway_id := ids.gateway_id(text)) is None:
+        raise InvalidGatewayId("not a gateway's number")
+    vendor_of(gateway_id)
+    return gateway_id
+
+
+async def answers_like_a_gateway(way: Transport, gateway_id: str | None) -> bool:
+    """Say whether this gateway's interface answers, or any maker's; without an account."""
+    vendors = [vendor_of(gateway_id)] if gateway_id else VENDORS.values()
+    for vendor in vendors:
+        with suppress(SmgwError):
+            await vendor.driver(way, {}, partial(datetime.now, UTC)).check()
+            return True
+    return False

@@ -214,6 +214,21 @@ class NotAGateway(SmgwError):
     key = "not_a_gateway"
 
 
+class UnnamedGateway(NotAGateway):
+    """A gateway's interface seems to answer, but nothing tells the gateway's number."""
+
+    def __init__(self, der: bytes) -> None:
+        """Take the certificate it showed (DER)."""
+        super().__init__("certificate names no gateway")
+        self.der = der
+
+
+class InvalidGatewayId(SmgwError):
+    """What was entered is no gateway's number."""
+
+    key = "invalid_gateway_id"
+
+
 class UnsupportedVendor(SmgwError):
     """A gateway, but of a maker there is no driver for."""
 

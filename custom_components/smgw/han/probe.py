@@ -13,9 +13,16 @@ import socket
 from . import transport
 from .address import Address
 from .certificate import GatewayCertificate, read_certificate
-from .driver import vendor_of
+from .driver import answers_like_a_gateway, vendor_of
 from .emh import realm
-from .errors import HostNotFound, NotAGateway, SmgwError, Unreachable, UnsupportedVendor
+from .errors import (
+    HostNotFound,
+    NotAGateway,
+    SmgwError,
+    UnnamedGateway,
+    Unreachable,
+    UnsupportedVendor,
+)
 from .failures import typed_failures
 from .tls import fetch_certificate, open_tcp
 
@@ -41,15 +48,20 @@ async def look_for(
 
 
 async def look(
-    address: Address, timeouts: transport.Timeouts | None = None
+    address: Address,
+    timeouts: transport.Timeouts | None = None,
+    known_as: str | None = None,
 ) -> GatewayCertificate:
     """Return the certificate of the gateway at an address.
 
-    Sends nothing, except where the certificate names no gateway: then one request without
-    any credentials, because some gateways tell their id as realm of the challenge.
+    Sends nothing, except where the certificate names no gateway: then requests without
+    any credentials, because some gateways tell their id as realm of the challenge, and
+    to see that it is a gateway at all. Such a one passes for the gateway it is
+    `known_as`, if any.
 
     Raises the children of `SmgwConnectionError`, `NotAGateway` if the certificate
-    names no gateway, `UnsupportedVendor` if there is no driver for it.
+    names no gateway (`UnnamedGateway` where one seems to answer nevertheless),
+    `UnsupportedVendor` if there is no driver for it.
     """
     limits = timeouts or transport.TIMEOUTS
     der = await fetch_certificate(address, limits.connect)
@@ -61,7 +73,11 @@ async def look(
         with suppress(SmgwError):
             told = await realm(way)
         if told is None:
-            raise
+            if not await answers_like_a_gateway(way, known_as):
+                raise
+            if known_as is None:
+                raise UnnamedGateway(der) from None
+            told = known_as
         certificate = read_certificate(der, told)
     vendor_of(certificate.gateway_id)
     return certificate
