@@ -2,6 +2,7 @@
 
 from typing import override
 
+from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
@@ -56,6 +57,8 @@ class MeterEntity(CoordinatorEntity[SmgwCoordinator]):
         super().__init__(coordinator)
         self.entity_description = description
         self._meter_id = meter.meter_id
+        # What the state was last written from: a meter that was not read is the same.
+        self._written: tuple[bool, Meter | None] = (False, None)
         identifier = meter_identifier(coordinator.gateway_id, meter.meter_id)
         self._attr_unique_id = f"{identifier}_{description.key}"
         self._attr_device_info = DeviceInfo(
@@ -70,6 +73,28 @@ class MeterEntity(CoordinatorEntity[SmgwCoordinator]):
                 config_entry_id=coordinator.config_entry.entry_id,
             ),
         )
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Note what the first state is written from."""
+        await super().async_added_to_hass()
+        self._note_written()
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write what is new: where accounts take turns, most meters were not read."""
+        if self._note_written():
+            super()._handle_coordinator_update()
+
+    def _note_written(self) -> bool:
+        """Note what the state is written from; say whether it is something else."""
+        (available, meter), self._written = self._written, self._source
+        return self._written[0] != available or self._written[1] is not meter
+
+    @property
+    def _source(self) -> tuple[bool, Meter | None]:
+        return self.available, self._meter
 
     @property
     @override

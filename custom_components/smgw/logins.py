@@ -237,9 +237,8 @@ class Logins:
 
     def deliver(self, meter_id: str, obis: str) -> bool:
         """Say whether an account that works is one that has delivered a register."""
-        return any(
-            login.works and (meter_id, obis) in login.notes.registers for login in self
-        )
+        key = (meter_id, obis)
+        return any(key in login.notes.registers and login.works for login in self)
 
     def _working(self) -> list[Login]:
         return [login for login in self if login.works]

@@ -14,7 +14,7 @@ from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigEntryState,
 )
-from homeassistant.const import CONF_PASSWORD, STATE_UNAVAILABLE
+from homeassistant.const import CONF_PASSWORD, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
@@ -131,6 +131,22 @@ async def test_two_logins_make_one_meter(
     devices = dr.async_entries_for_config_entry(device_registry, both.entry_id)
     assert len(devices) == 2
     assert gateway.open_sessions == 0
+
+
+async def test_a_register_goes_with_the_login_that_delivered_it(
+    hass: HomeAssistant, both: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
+) -> None:
+    """Though another login, whose turn it was not, still sees the meter."""
+    slots = (SLOT + count * timedelta(minutes=15) for count in range(8))
+    gateway.users["export"] = Account("two", frozenset({"7els0045678901"}))
+    while hass.states.get(EXPORT).state != STATE_UNKNOWN:
+        await timeline.go_to(next(slots))
+    gateway.users["export"] = Account("another")
+    while hass.states.get(GAS).state != STATE_UNAVAILABLE:
+        assert hass.states.get(EXPORT).state == STATE_UNKNOWN
+        await timeline.go_to(next(slots))
+    assert hass.states.get(EXPORT).state == STATE_UNAVAILABLE
+    assert hass.states.get(IMPORT).state not in (STATE_UNAVAILABLE, STATE_UNKNOWN)
 
 
 async def test_accounts_are_read_in_turn(
