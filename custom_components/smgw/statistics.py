@@ -10,6 +10,7 @@ one. Nothing is interpolated. Hours are UTC; German offsets are whole hours.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from homeassistant.components.recorder.models import (
@@ -115,7 +116,13 @@ def measure(register: Register) -> Measure | None:
 
 def statistic_id(gateway_id: str, register: Register) -> str:
     """Return `smgw:<gateway id>_<meter id>_<obis>` as the recorder takes it."""
-    return f"{DOMAIN}:{slugify(f'{gateway_id}_{register.meter_id}_{register.obis}')}"
+    return _slug(f"{gateway_id}_{register.meter_id}_{register.obis}")
+
+
+@lru_cache(4096)
+def _slug(name: str) -> str:
+    """Return a name as an id; each poll asks for those of all registers."""
+    return f"{DOMAIN}:{slugify(name)}"
 
 
 def metadata(statistic: str, name: str, recorded: Measure) -> StatisticMetaData:

@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -61,13 +62,19 @@ def _of_json(kind: Any, stored: Any) -> Any:
     return _of_scalar(kind, stored)
 
 
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    """Return the fields' types; to find them out takes longer than to read a value."""
+    return get_type_hints(kind)
+
+
 def _of_scalar(kind: type[Any], stored: Any) -> Any:
     if kind is Obis:
         if (obis := Obis.parse(stored)) is None:
             raise ValueError("no OBIS code")
         return obis
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         known = {field.name for field in fields(kind)} & stored.keys()
         return kind(**{name: _of_json(hints[name], stored[name]) for name in known})
     if issubclass(kind, datetime):
