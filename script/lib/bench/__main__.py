@@ -13,11 +13,13 @@ import tempfile
 from ha_process import ROOT
 
 from .cases import POLLS
+from .flats import FLATS, MAKERS, measure_house, measure_starts
+from .flats_verdict import flats_lines
 from .machine import facts, programs_of
 from .measure import measure_parsing, measure_polls
 from .process import BenchError
-from .report import listing, page, table
-from .verdict import Line, line_of_parsing, lines_of
+from .report import flats_table, listing, page, table
+from .verdict import FlatsLine, Line, line_of_parsing, lines_of
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
@@ -50,18 +52,30 @@ async def _run(folder: Path, *, write: bool) -> int:
         lines += lines_of(result)
         programs |= programs_of(result)
     lines.append(line_of_parsing(await measure_parsing(folder)))
+    flats = await _flats(folder)
     about = [*facts(load), *programs.items()]
-    print(table(lines), listing(about), sep="\n\n")
+    print(table(lines), flats_table(flats), listing(about), sep="\n\n")
     if write:
         DOCUMENT.parent.mkdir(exist_ok=True)
-        DOCUMENT.write_text(page(lines, about), encoding="utf-8")
-    missed = [line for line in lines if not line.met]
+        DOCUMENT.write_text(page(lines, flats, about), encoding="utf-8")
+    everything: list[Line | FlatsLine] = [*lines, *flats]
+    missed = [line for line in everything if not line.met]
     for line in missed:
         sys.stderr.write(
             f"FAILED: {line.case}: {line.measure}: {line.ours}, not {line.goal}. "
             "Run it on a quiet machine; if it stays, profile the client\n"
         )
     return int(bool(missed))
+
+
+async def _flats(folder: Path) -> list[FlatsLine]:
+    lines: list[FlatsLine] = []
+    empty = await measure_starts(folder)
+    for maker, name in MAKERS.items():
+        one = await measure_house(maker, 1, folder)
+        many = await measure_house(maker, FLATS, folder)
+        lines += flats_lines(name, one, many, empty)
+    return lines
 
 
 if __name__ == "__main__":

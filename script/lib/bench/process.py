@@ -47,6 +47,15 @@ class ClientProcess:
         self._process.stdin.write(command.encode() + b"\n")
         return await self.answer()
 
+    async def end(self) -> None:
+        """Let it come to its own end."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), PATIENCE)
+        except TimeoutError:
+            raise BenchError(f"{self._module} does not end") from None
+
     async def answer(self) -> dict[str, Any]:
         """Return the next line the client prints."""
         assert self._process.stdout is not None
@@ -61,15 +70,15 @@ class ClientProcess:
 
 
 @asynccontextmanager
-async def client(
-    module: str, venv: Path, job: Job, log: Path
+async def child(
+    venv: Path, log: Path, module: str, *arguments: str
 ) -> AsyncIterator[ClientProcess]:
-    """Run a client."""
+    """Run a module of the bench, which says hello with its first line."""
     paths = (ROOT / "script" / "lib", ROOT)
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             str(venv / "bin" / "python"),
-            *("-m", module, json.dumps(asdict(job))),
+            *("-m", module, *arguments),
             stdin=PIPE,
             stdout=PIPE,
             stderr=stderr,
@@ -85,3 +94,12 @@ async def client(
         yield running
     finally:
         await stop(process)
+
+
+@asynccontextmanager
+async def client(
+    module: str, venv: Path, job: Job, log: Path
+) -> AsyncIterator[ClientProcess]:
+    """Run a client."""
+    async with child(venv, log, module, json.dumps(asdict(job))) as running:
+        yield running

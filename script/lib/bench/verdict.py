@@ -25,9 +25,37 @@ class Line:
     @property
     def verdict(self) -> str:
         """Return the last word on it."""
-        if not self.goal:
-            return ""
-        return "met" if self.met else "**missed**"
+        return _last_word(self.goal, met=self.met)
+
+
+@dataclass(frozen=True, slots=True)
+class FlatsLine:
+    """One measure of an apartment house: without a gateway, one flat, many flats."""
+
+    case: str
+    measure: str
+    none: str
+    one: str
+    many: str
+    ratio: float | None
+    goal: str = ""
+    met: bool = True
+
+    @property
+    def ours(self) -> str:
+        """Return what the goal is about."""
+        return self.many
+
+    @property
+    def verdict(self) -> str:
+        """Return the last word on it."""
+        return _last_word(self.goal, met=self.met)
+
+
+def _last_word(goal: str, *, met: bool) -> str:
+    if not goal:
+        return ""
+    return "met" if met else "**missed**"
 
 
 def lines_of(result: PollResult) -> Iterator[Line]:
