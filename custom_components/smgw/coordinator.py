@@ -13,6 +13,7 @@ from homeassistant.util import dt as dt_util
 from . import backoff, devices, failures, issues, schedule
 from .budget import Kind
 from .const import DEFAULT_INTERVAL, DOMAIN, LOGGER, meter_identifier
+from .errands import Errands
 from .han.driver import Driver, Vendor
 from .han.errors import PortalLocked, SmgwError, SmgwLoginError
 from .han.model import Snapshot
@@ -63,6 +64,8 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self.budget.allowance = self.pace.allowance
         self._plan_next()
         self.last_error: SmgwError | None = None
+        self.errands = Errands(self)
+        """What rides in the sessions of the polls."""
 
     @property
     def gateway_id(self) -> str:
@@ -73,6 +76,18 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
     def each(self) -> timedelta:
         """Return how often each login is read at the present pace."""
         return self.pace.each(self.logins.readable)
+
+    @property
+    def next_poll(self) -> datetime:
+        """Return when the gateway is read next (UTC)."""
+        return self._due
+
+    def polls_ahead(self, within: timedelta) -> list[datetime]:
+        """Return the polls planned for the time to come (UTC)."""
+        end, polls = dt_util.utcnow() + within, [self._due]
+        while polls[-1] <= end:
+            polls.append(self._slot_after(polls[-1]))
+        return polls[:-1]
 
     @callback
     def async_settings_changed(self) -> None:
@@ -237,7 +252,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         login.last_session, login.wanted = begun, False
         last, failed_before = self.budget.last, login.error is not None
         try:
-            snapshot = await self.driver.read_latest(login.credentials)
+            snapshot = await self.errands.async_read(login)
         except OWN_FAILURES as err:
             login.error = err
             self.memory.down_since = None
@@ -309,8 +324,11 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
 
     def _plan_next(self) -> None:
         """Wake up next a little behind the next slot."""
-        self._due = self.pace.next_slot(
-            dt_util.now(), self.gateway_id, len(self.logins)
+        self._due = self._slot_after(dt_util.utcnow())
+
+    def _slot_after(self, moment: datetime) -> datetime:
+        return self.pace.next_slot(
+            dt_util.as_local(moment), self.gateway_id, len(self.logins)
         )
 
     def _plan_again(self) -> None:

@@ -21,6 +21,7 @@ from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotEx
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.smgw import gentle
 from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.han import transport
 from homeassistant.config_entries import ConfigSubentryData
@@ -44,6 +45,12 @@ def custom_integration(enable_custom_integrations: None) -> None:
 async def berlin(clock: SimClock, hass: HomeAssistant) -> None:
     """Live where the gateways are."""
     await hass.config.async_set_time_zone("Europe/Berlin")
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask slice after slice: frozen loops know no sleep."""
+    monkeypatch.setattr(gentle, "PAUSE", timedelta(0))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from . import emh, ids, ppc, ppc_session, theben
 from .errors import InvalidGatewayId, SmgwError, UnsupportedVendor
-from .history import HistorySession
+from .history import HistorySession, Visit
 from .model import Account, Snapshot
 from .transport import Transport
 
@@ -26,6 +26,9 @@ class Driver(Protocol):
 
     async def read_latest(self, account: Account) -> Snapshot:
         """Log in, read the newest value of every register, log out."""
+
+    def visit(self, account: Account) -> AbstractAsyncContextManager[Visit]:
+        """Log in, read the newest value of every register, and keep the session open."""
 
     def recall(self, account: Account, snapshot: Snapshot) -> None:
         """Take what an account saw in an earlier run as the readings before.

@@ -24,15 +24,8 @@ from .errors import (
     PageUnreadable,
     WrongGateway,
 )
-from .history import HistorySession
-from .jsonsession import (
-    BadRequest,
-    JsonSession,
-    NotThere,
-    challenge_of,
-    logged_in,
-    with_login,
-)
+from .history import HistorySession, Visit
+from .jsonsession import BadRequest, JsonSession, NotThere, challenge_of, logged_in
 from .model import Account, Gateway, Meter, Skipped, Snapshot
 from .status import worst
 from .transport import Transport
@@ -72,18 +65,25 @@ class EmhDriver:
         trust.recall(snapshot.meters.values())
 
     async def read_latest(self, account: Account) -> Snapshot:
-        """Log in and read the newest value of every register of every meter.
+        """Log in and read the newest value of every register; see `visit`."""
+        async with self.visit(account) as visit:
+            return visit.snapshot
+
+    @asynccontextmanager
+    async def visit(self, account: Account) -> AsyncIterator[Visit]:
+        """Log in, read the newest value of every register, and keep the session open.
 
         A challenge, the list of meters, what the gateway says of itself, and one
         request for each meter.
         """
         trust = self._trust.setdefault(account.identity, Trust())
-        return await with_login(
+        async with logged_in(
             self._transport,
             self._memory,
             account,
             lambda session: self._read(session, trust),
-        )
+        ) as (session, snapshot):
+            yield Visit(snapshot=snapshot, history=EmhHistory(session, self._now))
 
     @asynccontextmanager
     async def history(self, account: Account) -> AsyncIterator[HistorySession]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from .model import Register, Skipped
+from .model import Register, Skipped, Snapshot
 from .status import Quality
 
 
@@ -206,3 +206,13 @@ class HistorySession(Protocol):
 
     async def log(self, span: Span) -> LogSlice:
         """Return the newest part of the consumer log in a span."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A session that has read the newest values and is still open for more."""
+
+    snapshot: Snapshot
+    """What was read; its requests are those so far."""
+    history: HistorySession
+    """The same session, for what the gateway keeps."""

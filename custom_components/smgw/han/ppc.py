@@ -7,7 +7,8 @@ observations of several independent clients.
 """
 
 from collections.abc import AsyncIterator, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
 from typing import Any
@@ -31,7 +32,7 @@ from .errors import (
     WrongCurve,
 )
 from .failures import unexpected_status
-from .history import HistorySession
+from .history import HistorySession, Visit
 from .html import Page
 from .model import Account, Gateway, Meter, Skipped, Snapshot
 from .ppc_history import PpcHistory
@@ -94,19 +95,27 @@ class PpcDriver:
         readings.recall(snapshot.meters.values())
 
     async def read_latest(self, account: Account) -> Snapshot:
-        """Log in, read the newest value of every register, log out.
+        """Log in, read the newest value of every register, log out; see `visit`."""
+        async with self.visit(account) as visit:
+            pass
+        return replace(visit.snapshot, requests=visit.history.requests)
 
-        Four requests for one meter and one more for each further; five where the
-        welcome page is needed. An expired session is opened once more, where the
-        gateway bears another one.
+    @asynccontextmanager
+    async def visit(self, account: Account) -> AsyncIterator[Visit]:
+        """Log in, read the newest value of every register, and keep the session open.
+
+        Four requests for one meter and one more for each further, the logout included;
+        five where the welcome page is needed. A session that expires before all is read
+        is opened once more, where the gateway bears another one.
         """
-        async with self._transport.queue:
+        async with self._transport.queue, AsyncExitStack() as stack:
             try:
-                return await self._read_latest(account)
+                visit = await self._enter(stack, account)
             except SessionExpired:
                 if not self._transport.bears(1):
                     raise
-                return await self._read_latest(account)
+                visit = await self._enter(stack, account)
+            yield visit
 
     async def self_test(self, account: Account) -> None:
         """Have the gateway test itself, which restarts it; see `driver.SelfTesting`.
@@ -146,15 +155,22 @@ class PpcDriver:
             await log_in(session)
             yield PpcHistory(session, self._memory, self._now)
 
-    async def _read_latest(self, account: Account) -> Snapshot:
+    async def _enter(self, stack: AsyncExitStack, account: Account) -> Visit:
+        """Open a session that has read the newest values, to be closed by `stack`."""
+
+        async def one(*, by_post: bool, odd: bool = False) -> Visit:
+            return await stack.enter_async_context(
+                self._one_session(account, by_post=by_post, odd=odd)
+            )
+
         way = self._memory.get("login_by_post", False)
         if way is None and not self._transport.bears(2):
             # Not now: the trial may need a second session.
             way = False
         if way is False:
-            return await self._one_session(account, by_post=False)
+            return await one(by_post=False)
         try:
-            return await self._one_session(account, by_post=True)
+            return await one(by_post=True)
         except _OddFirstAnswer as odd:
             _LOGGER.debug("The gateway wants its welcome page first: %s", odd)
             if way is None:
@@ -167,11 +183,12 @@ class PpcDriver:
                 raise odd.reason from None
         # A way that worked before is given up only if the welcome page works now;
         # somebody else's session, say, is no fault of it.
-        return await self._one_session(account, by_post=False, odd=True)
+        return await one(by_post=False, odd=True)
 
+    @asynccontextmanager
     async def _one_session(
-        self, account: Account, *, by_post: bool, odd: bool = False
-    ) -> Snapshot:
+        self, account: Account, *, by_post: bool, odd: bool
+    ) -> AsyncIterator[Visit]:
         async with (
             self._transport.connect(account) as connection,
             open_session(
@@ -185,24 +202,31 @@ class PpcDriver:
             meters, skipped = await self._read_meters(session, listing, readings)
             footer, exchange = pages.footer(session.latest), session.exchange
             ended = await self._have_contracts_ended(session, account.identity, meters)
-        self._learn(
-            footer.firmware,
-            by_post=by_post,
-            welcome_only=odd or session.session_id is not None,
-        )
-        clock, last_sync = berlin_clock(
-            footer.clock, footer.last_sync, exchange.received
-        )
-        gateway = Gateway(
-            gateway_id=self._transport.gateway_id,
-            firmware=footer.firmware,
-            clock=clock,
-            last_sync=last_sync,
-            clock_offset=exchange.offset(clock),
-        )
-        return Snapshot.of(
-            gateway, meters, skipped, connection.requests, contracts_ended=ended
-        )
+            self._learn(
+                footer.firmware,
+                by_post=by_post,
+                welcome_only=odd or session.session_id is not None,
+            )
+            clock, last_sync = berlin_clock(
+                footer.clock, footer.last_sync, exchange.received
+            )
+            gateway = Gateway(
+                gateway_id=self._transport.gateway_id,
+                firmware=footer.firmware,
+                clock=clock,
+                last_sync=last_sync,
+                clock_offset=exchange.offset(clock),
+            )
+            yield Visit(
+                snapshot=Snapshot.of(
+                    gateway,
+                    meters,
+                    skipped,
+                    connection.requests,
+                    contracts_ended=ended,
+                ),
+                history=PpcHistory(session, self._memory, self._now),
+            )
 
     async def _log_in_by_post(self, session: Session) -> Page:
         """Log in by the meter form itself. Raises `_OddFirstAnswer`.

@@ -29,7 +29,7 @@ from .errors import (
     WrongGateway,
 )
 from .failures import unexpected_status
-from .history import HistorySession
+from .history import HistorySession, Visit
 from .jsonsession import (
     BadRequest,
     JsonSession,
@@ -149,20 +149,27 @@ class ThebenDriver:
         known.trust.recall(snapshot.meters.values())
 
     async def read_latest(self, account: Account) -> Snapshot:
-        """Log in and read the newest value of every register.
+        """Log in and read the newest value of every register; see `visit`."""
+        async with self.visit(account) as visit:
+            return visit.snapshot
+
+    @asynccontextmanager
+    async def visit(self, account: Account) -> AsyncIterator[Visit]:
+        """Log in, read the newest value of every register, and keep the session open.
 
         A challenge, `smgw-info`, and one request for each usage point that is needed.
         The first time, and once a day, also one for the list of usage points and one
         for each of them.
         """
         known = self._accounts.setdefault(account.identity, _Account())
-        return await with_login(
+        async with logged_in(
             self._transport,
             self._memory,
             account,
             lambda session: self._read(session, known),
             _HEADERS,
-        )
+        ) as (session, snapshot):
+            yield Visit(snapshot=snapshot, history=self._history(session, known))
 
     @asynccontextmanager
     async def history(self, account: Account) -> AsyncIterator[HistorySession]:
@@ -175,7 +182,10 @@ class ThebenDriver:
             lambda session: self._identify(session, known),
             _HEADERS,
         ) as (session, _):
-            yield ThebenHistory(session, partial(_call, session, known), self._now)
+            yield self._history(session, known)
+
+    def _history(self, session: JsonSession, account: _Account) -> ThebenHistory:
+        return ThebenHistory(session, partial(_call, session, account), self._now)
 
     async def self_test(self, account: Account) -> None:
         """Have the gateway test itself, which restarts it; see `driver.SelfTesting`.

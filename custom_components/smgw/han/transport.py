@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol, override
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import aiohttp
@@ -48,8 +48,28 @@ _NO_NAME = "::"
 # In seconds; whoever takes a TCP connection at all does it at once.
 _SECOND_LOOK = 2
 
+
+class Queue(asyncio.Lock):
+    """The queue everybody waits in who wants to talk to one gateway."""
+
+    def __init__(self) -> None:
+        """Start with nobody in it."""
+        super().__init__()
+        self.waiting = 0
+        """How many wait for the session in turn to end."""
+
+    @override
+    async def acquire(self) -> Literal[True]:
+        """Wait for one's turn."""
+        self.waiting += 1
+        try:
+            return await super().acquire()
+        finally:
+            self.waiting -= 1
+
+
 _queues: WeakKeyDictionary[
-    asyncio.AbstractEventLoop, WeakValueDictionary[str, asyncio.Lock]
+    asyncio.AbstractEventLoop, WeakValueDictionary[str, Queue]
 ] = WeakKeyDictionary()
 
 
@@ -358,7 +378,7 @@ class Transport:
         return {hdrs.HOST: str(self.address.without_zone())}
 
 
-def queue_for(gateway_id: str) -> asyncio.Lock:
+def queue_for(gateway_id: str) -> Queue:
     """Return the queue everybody waits in who wants to talk to this gateway.
 
     Of the running loop: a lock that somebody of an earlier one still holds on to is
@@ -366,7 +386,7 @@ def queue_for(gateway_id: str) -> asyncio.Lock:
     """
     queues = _queues.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
     if (lock := queues.get(gateway_id)) is None:
-        lock = queues[gateway_id] = asyncio.Lock()
+        lock = queues[gateway_id] = Queue()
     return lock
 
 
