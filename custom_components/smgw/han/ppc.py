@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import logging
 from typing import Any
 
-from . import ids, ppc_pages as pages
+from . import ids, ppc_contracts, ppc_pages as pages
 from .digest import challenge_in
 from .errors import (
     AnswerTimeout,
@@ -349,12 +349,12 @@ async def _all_contracts_ended(session: Session, now: datetime) -> bool:
     known = 1
     number = 0
     while number < known:
-        options = pages.contract_options(await session.post("tariffform"))
+        options = ppc_contracts.options(await session.post("tariffform"))
         known = len(options)
         if number >= known:
             return False
         page = await session.post("showTariffProfile", tid=options[number][1])
-        if pages.has_ended(page, now) is not True:
+        if ppc_contracts.has_ended(page, now) is not True:
             return False
         number += 1
     return number > 0

@@ -4,7 +4,7 @@ Labels and element ids are those the vendor's transparency-software adapter look
 and those of observed pages. Times on the pages are German wall time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 import re
 
@@ -29,10 +29,31 @@ _LABELS = {
     "Zählpunktbezeichnung": "point",
 }
 _LONGEST_NAME = 100
+_SELECT = "tarifform_select_profile"
 _PERIOD = "table_tarification_col_"
 _VALUE = "table_tafregister_col_"
 _SECONDS = re.compile(r"[1-9]\d{0,6}", re.ASCII)
 _QUALITIES = {"1": Quality.GOOD, "valid": Quality.GOOD, "gültig": Quality.GOOD}
+
+
+def is_list(page: Page) -> bool:
+    """Say whether it is the page `tariffform` answers with."""
+    return bool(_SELECT in page.ids or options(page))
+
+
+def options(page: Page) -> list[tuple[str, str]]:
+    """Return name and `tid` of each contract a page lets one choose; names repeat."""
+    return [
+        (unescape(option.text), option.value)
+        for option in page.options
+        if option.value and (option.select_id == _SELECT or option.select_name == "tid")
+    ]
+
+
+def has_ended(page: Page, now: datetime) -> bool | None:
+    """Say whether a contract's page tells that it has ended; None if it does not tell."""
+    told = dict(_labelled(page))
+    return _state(told, now) is ContractState.ENDED if told.get("end") else None
 
 
 def contract(page: Page, number: int, name: str, now: datetime) -> Contract:
@@ -42,12 +63,6 @@ def contract(page: Page, number: int, name: str, now: datetime) -> Contract:
     tells it from others of the same name.
     """
     told = dict(_labelled(page))
-    start, end = _moment(told.get("start", "")), _moment(told.get("end", ""))
-    state = ContractState.RUNNING
-    if end is not None and end <= now:
-        state = ContractState.ENDED
-    elif start is not None and start > now:
-        state = ContractState.READY
     taf = _TAF.search(told.get("taf", "")) or _TAF.search(name)
     capture = told.get("capture", "")
     meters = (ids.meter_id(text) for text in _cells(page, "table_tafvalues_col_domain"))
@@ -56,14 +71,14 @@ def contract(page: Page, number: int, name: str, now: datetime) -> Contract:
         logical_name=told.get("id", "")[:_LONGEST_NAME] or f"{number} {name}",
         name=(told.get("name") or name)[:_LONGEST_NAME],
         taf=int(taf[1]) if taf else None,
-        state=state,
+        state=_state(told, now),
         meters=tuple(dict.fromkeys(meter for meter in meters if meter)),
         metering_point=told.get("point", "")[:_LONGEST_NAME] or None,
         supplier=suppliers[0].removesuffix(".sm")[:_LONGEST_NAME]
         if suppliers
         else None,
-        valid_from=start,
-        valid_until=end,
+        valid_from=_moment(told.get("start", "")),
+        valid_until=_end(told),
         capture_period=timedelta(seconds=int(capture))
         if _SECONDS.fullmatch(capture)
         else None,
@@ -141,6 +156,23 @@ def _labelled(page: Page) -> Iterator[tuple[str, str]]:
         if name and name not in seen:
             seen.add(name)
             yield name, unescape(value)
+
+
+def _state(told: Mapping[str, str], now: datetime) -> ContractState:
+    start, end = _moment(told.get("start", "")), _end(told)
+    if end is not None and end <= now:
+        return ContractState.ENDED
+    if start is not None and start > now:
+        return ContractState.READY
+    return ContractState.RUNNING
+
+
+def _end(told: Mapping[str, str]) -> datetime | None:
+    """Return when a contract ends (UTC), of two moments the later; None for no end."""
+    try:
+        return max(candidates(told.get("end", "")), default=None)
+    except UndecidableTime:
+        return None
 
 
 def _cells(page: Page, cell_id: str) -> Iterator[str]:

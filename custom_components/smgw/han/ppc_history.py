@@ -184,8 +184,8 @@ class PpcHistory:
 
     async def _contract_options(self) -> list[tuple[str, str]]:
         """Return name and `tid` of each contract, fresh ones."""
-        page = await self._listing("tariffform", pages.is_contract_list)
-        return pages.contract_options(page)
+        page = await self._listing("tariffform", ppc_contracts.is_list)
+        return ppc_contracts.options(page)
 
     async def _listing(self, action: str, is_list: Callable[[Page], bool]) -> Page:
         """Return a list with fresh ids. Raises what another page means."""

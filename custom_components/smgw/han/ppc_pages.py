@@ -7,7 +7,7 @@ whether follow-up rows repeat time and validity.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 import re
 
@@ -22,7 +22,6 @@ from .errors import (
     SmgwError,
 )
 from .html import Page, Row, parse, unescape
-from .localtime import UndecidableTime, candidates
 
 _COLUMN = "table_metervalues_col_"
 # `metervaleus`: older firmware, OBIS column only.
@@ -34,7 +33,6 @@ _METADATA = {
     "Zähler-ID": "meter",
     "Zähleradresse": "address",
     "Ausleseintervall": "interval",
-    "Ende Validierungsperiode": "end",
 }
 _VALIDITY = {
     "1": "valid",
@@ -190,35 +188,6 @@ def meter_profile(page: Page) -> MeterProfile:
         else None,
         rows=tuple(_value_rows(page)),
     )
-
-
-def is_contract_list(page: Page) -> bool:
-    """Say whether it is the page `tariffform` answers with."""
-    return bool("tarifform_select_profile" in page.ids or contract_options(page))
-
-
-def contract_options(page: Page) -> list[tuple[str, str]]:
-    """Return name and `tid` of each contract a page lets one choose; names repeat."""
-    return [
-        (unescape(option.text), option.value)
-        for option in page.options
-        if option.value
-        and (
-            option.select_id == "tarifform_select_profile"
-            or option.select_name == "tid"
-        )
-    ]
-
-
-def has_ended(page: Page, now: datetime) -> bool | None:
-    """Say whether a contract's page tells that it has ended; None if it does not tell."""
-    if not (end := _metadata(page).get("end")):
-        return None
-    try:
-        return max(candidates(end)) < now
-    except UndecidableTime:
-        # `unbegrenzt`, or something we do not know.
-        return False
 
 
 def explain(page: Page) -> SmgwError:
