@@ -53,6 +53,17 @@ def names_server(record: bytes) -> bool:
     return _SERVER_NAME in _numbers(_offer(record)[1])
 
 
+def server_name(record: bytes) -> str:
+    """Return the name that a ClientHello calls the server by, empty without."""
+    extensions = _offer(record)[1]
+    while len(extensions) >= 4:
+        number = int.from_bytes(extensions[:2])
+        body, extensions = _vector(extensions[2:], 2)
+        if number == _SERVER_NAME:
+            return _vector(body[3:], 2)[0].decode("ascii", "replace")
+    return ""
+
+
 HELLO_FAULTS: dict[str, tuple[Callable[[bytes], bool], int]] = {
     "refuse_renegotiation_info": (
         offers_renegotiation_info,

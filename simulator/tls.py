@@ -42,6 +42,21 @@ class Certificate:
         found.load()
         return found
 
+    @classmethod
+    def pair(
+        cls, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
+    ) -> Certificate:
+        """Return both in the form we keep them in."""
+        return cls(
+            pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
+            key_pem=key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ).decode(),
+            der=certificate.public_bytes(serialization.Encoding.DER),
+        )
+
     @property
     def fingerprint(self) -> str:
         """Return the DER's SHA-256, upper-case hex pairs joined by colons."""
@@ -144,21 +159,7 @@ def self_signed(
         builder = builder.add_extension(names, critical=False)
     signer = issuer.load()[1] if issuer else key
     certificate = builder.sign(signer, hashes.SHA256())
-    return _pair(certificate, key)
-
-
-def _pair(
-    certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
-) -> Certificate:
-    return Certificate(
-        pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        key_pem=key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ).decode(),
-        der=certificate.public_bytes(serialization.Encoding.DER),
-    )
+    return Certificate.pair(certificate, key)
 
 
 def server_context(certificate: Certificate, options: TlsOptions) -> ssl.SSLContext:

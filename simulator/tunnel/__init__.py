@@ -1,0 +1,1 @@
+"""What the gateway's proxy and the EMT have in common: sockets, TLS, the mock SM-PKI."""
