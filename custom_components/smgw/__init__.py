@@ -1,12 +1,13 @@
 """German Smart Meter Gateways: readings of every meter behind the gateway."""
 
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.typing import ConfigType
 
-from . import issues
+from . import control_life, issues
 from .attempt import async_driver
 from .const import DOMAIN, PLATFORMS, SIGNAL_LOGINS, meter_identifier
 from .coordinator import SmgwCoordinator
@@ -32,10 +33,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
     memory = await async_memory(hass, config.gateway_id)
     driver = await async_driver(hass, config)
     coordinator = SmgwCoordinator(hass, entry, vendor, driver, memory)
-    await coordinator.async_config_entry_first_refresh()
+    # Before the first reading, which may take minutes: a limited home comes back limited.
+    control = await control_life.async_begin(hass, entry, coordinator)
+    if control is None:
+        await coordinator.async_config_entry_first_refresh()
+    else:
+        await coordinator.async_first_try()
     # What a flow has found out before there was an entry is kept from now on.
     memory.async_save()
-    entry.runtime_data = RuntimeData(config=config, coordinator=coordinator)
+    entry.runtime_data = RuntimeData(
+        config=config, coordinator=coordinator, control=control
+    )
 
     # Before any meter: meters name it as the device they are reached through.
     dr.async_get(hass).async_get_or_create(
@@ -52,7 +60,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
         else str(config.address.url(vendor.path)),
     )
     coordinator.async_forget_orphans()
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await hass.config_entries.async_forward_entry_setups(entry, _platforms(entry))
     async_follow_readings(hass, entry)
     entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
     return True
@@ -63,7 +71,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> boo
     if entry.disabled_by:
         # Nobody looks any more whether they still hold.
         issues.async_clear(hass, entry)
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    return await hass.config_entries.async_unload_platforms(entry, _platforms(entry))
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
@@ -91,6 +99,12 @@ async def async_remove_config_entry_device(
     return True
 
 
+def _platforms(entry: SmgwConfigEntry) -> list[Platform]:
+    """Return what shows the entry."""
+    controls = entry.runtime_data.control is not None
+    return [*PLATFORMS, *(control_life.PLATFORMS if controls else ())]
+
+
 async def _async_entry_changed(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
     """Take over a change: only another way to the gateway needs a reload."""
     if GatewayConfig.of(entry) != entry.runtime_data.config:
@@ -98,3 +112,4 @@ async def _async_entry_changed(hass: HomeAssistant, entry: SmgwConfigEntry) -> N
         return
     entry.runtime_data.coordinator.async_settings_changed()
     async_dispatcher_send(hass, SIGNAL_LOGINS.format(entry.entry_id))
+    await control_life.async_changed(hass, entry)

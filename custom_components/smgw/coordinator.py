@@ -185,6 +185,15 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             self._async_refresh_finished()
             raise
 
+    async def async_first_try(self) -> None:
+        """Read for the first time where the entry has work to do without readings as well."""
+        await self.async_refresh()
+        if not self.last_update_success:
+            LOGGER.warning(
+                "%s cannot be read at present: %s", self.name, self.last_exception
+            )
+            self.data = self.logins.merged(self.gateway_id)
+
     @callback
     @override
     def _async_refresh_finished(self) -> None:

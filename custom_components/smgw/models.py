@@ -20,6 +20,7 @@ from .han.model import Account, ClientCertificate, Credentials
 from .han.transport import SessionLog, Timeouts, Transport
 
 if TYPE_CHECKING:
+    from .bridge.room import ControlRoom
     from .coordinator import SmgwCoordinator
 
 type SmgwConfigEntry = ConfigEntry[RuntimeData]
@@ -110,3 +111,5 @@ class RuntimeData:
 
     config: GatewayConfig
     coordinator: SmgwCoordinator
+    control: ControlRoom | None = None
+    """Participants, CLS switches and limits; None where nothing of it is set up."""

@@ -18,6 +18,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .certificate_sensor import async_follow_certificates
+from .control_sensor import async_follow_control
 from .coordinator import SmgwCoordinator
 from .entity import GatewayEntity, MeterEntity
 from .han.model import Gateway, Meter, Register
@@ -144,6 +145,7 @@ async def async_setup_entry(
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     async_follow_certificates(hass, entry, async_add_entities)
+    async_follow_control(hass, entry, async_add_entities)
 
 
 def _lasting(coordinator: SmgwCoordinator) -> set[_Key]:

@@ -41,6 +41,12 @@ class Texts:
         known = own if own in self._texts else f"{_EXCEPTIONS}{key}.message"
         return self._fill(known, placeholders)
 
+    def value(self, value: object, unit: str | None) -> str:
+        """Return a value as people write it."""
+        if isinstance(value, bool):
+            return self.say("value_on") if value else self.say("value_off")
+        return f"{value}" if unit is None else f"{value} {unit}"
+
     def sensor(self, key: str, placeholders: Mapping[str, str]) -> str:
         """Return the name of a sensor."""
         return self._fill(f"{_SENSORS}{key}.name", placeholders)

@@ -1,0 +1,84 @@
+"""Who did what to the home, in the logbook's words."""
+
+from collections.abc import Callable
+from typing import Any
+
+from homeassistant.components.logbook.const import (
+    LOGBOOK_ENTRY_ENTITY_ID,
+    LOGBOOK_ENTRY_MESSAGE,
+    LOGBOOK_ENTRY_NAME,
+)
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers.translation import async_get_cached_translations
+
+from .const import DOMAIN
+from .const_control import (
+    ATTR_COMMAND,
+    ATTR_DIRECTION,
+    ATTR_PARTICIPANT,
+    ATTR_REASON,
+    ATTR_TYPE,
+    ATTR_VALUE,
+    ATTR_WATTS,
+    EVENT_COMMAND,
+)
+
+_COMMON = f"component.{DOMAIN}.common."
+
+
+@callback
+def async_describe_events(
+    hass: HomeAssistant,
+    async_describe_event: Callable[
+        [str, str, Callable[[Event[Any]], dict[str, str]]], None
+    ],
+) -> None:
+    """Describe commands."""
+
+    @callback
+    def describe(event: Event[Any]) -> dict[str, str]:
+        """Say who ordered what, and what became of it."""
+        data = event.data
+        texts = async_get_cached_translations(
+            hass, hass.config.language, "common", DOMAIN
+        )
+
+        def say(key: str, **placeholders: str) -> str:
+            text = texts.get(f"{_COMMON}{key}")
+            return key if text is None else text.format_map(placeholders)
+
+        what = say(
+            f"logbook_command_{_what(data)}",
+            watts=_number(data.get(ATTR_WATTS)),
+            percent=_number(data.get("percent")),
+            value=_number(data.get(ATTR_VALUE)),
+        )
+        said = say(f"logbook_{data[ATTR_TYPE]}", what=what)
+        if ATTR_REASON in data:
+            said = f"{said} ({data[ATTR_REASON]})"
+        described = {
+            LOGBOOK_ENTRY_NAME: data.get(ATTR_PARTICIPANT) or say("logbook_owner"),
+            LOGBOOK_ENTRY_MESSAGE: said,
+        }
+        if ATTR_ENTITY_ID in data:
+            described[LOGBOOK_ENTRY_ENTITY_ID] = data[ATTR_ENTITY_ID]
+        return described
+
+    async_describe_event(DOMAIN, EVENT_COMMAND, describe)
+
+
+def _what(data: dict[str, Any]) -> str:
+    """Return which text says what was ordered."""
+    command = data.get(ATTR_COMMAND, "unknown")
+    if command == "item" and isinstance(data.get(ATTR_VALUE), bool):
+        return "on" if data[ATTR_VALUE] else "off"
+    if command == "limit" and ATTR_WATTS not in data:
+        return f"percent_{data[ATTR_DIRECTION]}"
+    if command in ("limit", "schedule", "failsafe"):
+        return f"{command}_{data[ATTR_DIRECTION]}"
+    return str(command)
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
