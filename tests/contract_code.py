@@ -16,6 +16,7 @@ from typing import Any
 
 from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.han.errors import SmgwError
+from custom_components.smgw.tariff.errors import TariffError
 
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / "smgw"
 PACKAGE = "custom_components.smgw"
@@ -150,20 +151,24 @@ def literal_keys(node: ast.AST | None) -> frozenset[str]:
     )
 
 
-def client_errors() -> set[Shown]:
+def client_errors(base: type[Any] = SmgwError) -> set[Shown]:
     """Return the keys of all errors that the client may raise, with their variables.
 
-    A class that only groups others is none of them.
+    A class that only groups others is none of them. `base` is for another room's.
     """
     made = {name for module in modules() for name, _ in calls(module.tree)}
     found = set()
-    todo: list[type[SmgwError]] = [SmgwError]
+    todo = [base]
     while todo:
         kind = todo.pop()
         todo += kind.__subclasses__()
         if kind.__subclasses__() and kind.__name__ not in made:
             continue
-        parameters = list(inspect.signature(kind).parameters.values())
+        parameters = [
+            parameter
+            for parameter in inspect.signature(kind).parameters.values()
+            if parameter.kind is not parameter.VAR_KEYWORD
+        ]
         error = kind(*(SAMPLES[parameter.annotation] for parameter in parameters))
         found.add(Shown(kind.key, frozenset(error.placeholders)))
     return found
@@ -178,6 +183,9 @@ def key_of(module: Module, node: ast.expr, placeholders: ast.expr | None) -> set
             module, node.orelse, placeholders
         )
     if isinstance(node, ast.Attribute) and node.attr == "key":
+        if module.path.stem == "faults":
+            given = literal_keys(placeholders)
+            return {Shown(one.key, given) for one in client_errors(TariffError)}
         return client_errors()
     if isinstance(node, ast.Name):
         return {

@@ -214,6 +214,23 @@ def test_doctor(english: dict[str, Any]) -> None:
         assert placeholders(letter) <= placeholders(cause), key
 
 
+@pytest.mark.parametrize(
+    ("error", "prefix"),
+    [("ExportRule", "export_rule_"), ("TariffInvalid", "tariff_rule_")],
+)
+def test_rules(
+    english: dict[str, Any], sources: list[code.Module], error: str, prefix: str
+) -> None:
+    """Each rule that a tariff or an export can break has a sentence, and none is left over."""
+    rules = {
+        f"{prefix}{module.text(call.args[0])}"
+        for module in sources
+        for name, call in code.calls(module.tree)
+        if name == error and call.args
+    }
+    assert rules == {key for key in english["common"] if key.startswith(prefix)}
+
+
 def test_system_health(english: dict[str, Any], sources: list[code.Module]) -> None:
     """Each fact of system health has a name, and no name is left over."""
     (module,) = (one for one in sources if one.path.name == "system_health.py")

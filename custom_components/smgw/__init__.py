@@ -11,17 +11,21 @@ from . import control_life, issues
 from .attempt import async_driver
 from .const import DOMAIN, PLATFORMS, SIGNAL_LOGINS, meter_identifier
 from .coordinator import SmgwCoordinator
+from .downloads import async_downloads, async_setup_downloads
 from .han.driver import VENDORS
+from .history_setup import async_follow_history, async_prepare_history
 from .memory import async_forget, async_memory
 from .models import GatewayConfig, RuntimeData, SmgwConfigEntry
-from .recording import async_follow_readings
 from .services import async_setup_services
+from .views import DownloadView
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, which work before any entry is loaded."""
+    """Register the actions, and the view of the files that they make."""
+    await async_setup_downloads(hass)
+    hass.http.register_view(DownloadView())
     async_setup_services(hass)
     return True
 
@@ -33,6 +37,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
     memory = await async_memory(hass, config.gateway_id)
     driver = await async_driver(hass, config)
     coordinator = SmgwCoordinator(hass, entry, vendor, driver, memory)
+    history = async_prepare_history(hass, coordinator)
     # Before the first reading, which may take minutes: a limited home comes back limited.
     control = await control_life.async_begin(hass, entry, coordinator)
     if control is None:
@@ -42,7 +47,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
     # What a flow has found out before there was an entry is kept from now on.
     memory.async_save()
     entry.runtime_data = RuntimeData(
-        config=config, coordinator=coordinator, control=control
+        config=config, coordinator=coordinator, history=history, control=control
     )
 
     # Before any meter: meters name it as the device they are reached through.
@@ -61,7 +66,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
     )
     coordinator.async_forget_orphans()
     await hass.config_entries.async_forward_entry_setups(entry, _platforms(entry))
-    async_follow_readings(hass, entry)
+    if history:
+        async_follow_history(coordinator, history)
+    entry.async_on_unload(
+        coordinator.async_add_listener(entry.runtime_data.readouts.forget_old)
+    )
     entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
     return True
 
@@ -77,6 +86,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> boo
 async def async_remove_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
     """Forget what was learned of the gateway."""
     issues.async_clear(hass, entry)
+    await async_downloads(hass).async_forget(entry.entry_id)
     await async_forget(hass, GatewayConfig.of(entry).gateway_id)
 
 

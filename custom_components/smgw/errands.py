@@ -107,6 +107,16 @@ class Errands:
         self._complained = False
         coordinator.config_entry.async_on_unload(self._async_give_up)
 
+    @property
+    def ride(self) -> timedelta:
+        """Return how long there is for errands between two polls."""
+        between = self._coordinator.pace.allowance.floor
+        return min(_LONGEST, between - self._margin)
+
+    @property
+    def _margin(self) -> timedelta:
+        return min(_MARGIN, self._coordinator.pace.allowance.floor / _SHARE)
+
     @callback
     def async_register(self, errand: Errand) -> CALLBACK_TYPE:
         """Have an errand asked whenever a session is open; return how to end that."""
@@ -278,12 +288,10 @@ class Errands:
 
         def room() -> bool:
             now, due = dt_util.utcnow(), self._coordinator.next_poll
-            margin = min(_MARGIN, self._coordinator.pace.allowance.floor / _SHARE)
-            slow = max(session.longest, timedelta(0))
             return (
                 not self._queue.waiting
                 and now - begun < _LONGEST
-                and now + slow + margin < due
+                and now + session.longest + self._margin < due
             )
 
         def called() -> list[_Call]:

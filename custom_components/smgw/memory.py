@@ -24,6 +24,7 @@ from .han.errors import (
 )
 from .han.evidence import Evidence
 from .han.model import Account, ClientCertificate, Snapshot
+from .history_notes import HistoryNotes
 from .notes import LoginNotes
 from .schedule import QUARTER
 from .stored import as_json, of_json
@@ -106,8 +107,12 @@ class GatewayMemory:
         """Accounts that have worked, as digests, and when they did last (UTC)."""
         self.logins: dict[str, LoginNotes] = {}
         """What is known of each login, by its subentry's id."""
+        self.history = HistoryNotes()
+        """What of its history is recorded."""
         self.down_since: datetime | None = None
         """Since when nothing has answered at the gateway's address (UTC)."""
+        self.signer: str | None = None
+        """The key (SHA-256, hex) that this gateway's signed exports were first seen with."""
         self._seen: dict[str, Seen] = {}
         """What accounts saw last, by their digests."""
 
@@ -207,8 +212,11 @@ class GatewayMemory:
             self._worked[digest] = _moment(worked)
         for login_id, notes in (data.get("logins") or {}).items():
             self.logins[login_id] = LoginNotes.of(notes)
+        if history := data.get("history"):
+            self.history = HistoryNotes.of(history, dt_util.utcnow())
         if down_since := data.get("down_since"):
             self.down_since = _moment(down_since)
+        self.signer = data.get("signer")
         self.budget.restore(map(_moment, data.get("sessions") or ()))
         self._restore_failures(data)
         self._restore_seen(data.get("seen") or {})
@@ -244,7 +252,9 @@ class GatewayMemory:
             "refused": dict(self._refused),
             "worked": {k: moment.isoformat() for k, moment in self._worked.items()},
             "logins": {k: notes.as_dict() for k, notes in self.logins.items()},
+            "history": self.history.as_dict(),
             "down_since": self.down_since and self.down_since.isoformat(),
+            "signer": self.signer,
             "hold": as_json(self.hold),
             "trouble": as_json(self.trouble),
             "sessions": [session.isoformat() for session in self.budget.sessions],

@@ -1,7 +1,7 @@
 """What an entry holds at run time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from homeassistant.config_entries import ConfigEntry
@@ -18,10 +18,12 @@ from .han.certificate import GatewayCertificate, pem_to_der, read_certificate
 from .han.evidence import Evidence
 from .han.model import Account, ClientCertificate, Credentials
 from .han.transport import SessionLog, Timeouts, Transport
+from .readout import Readouts
 
 if TYPE_CHECKING:
     from .bridge.room import ControlRoom
     from .coordinator import SmgwCoordinator
+    from .history_setup import History
 
 type SmgwConfigEntry = ConfigEntry[RuntimeData]
 
@@ -111,5 +113,8 @@ class RuntimeData:
 
     config: GatewayConfig
     coordinator: SmgwCoordinator
+    history: History | None
+    """None where there is no recorder."""
     control: ControlRoom | None = None
     """Participants, CLS switches and limits; None where nothing of it is set up."""
+    readouts: Readouts = field(default_factory=Readouts)

@@ -32,6 +32,8 @@ from .han.slots import QUARTER, slot_of
 from .han.units import Unit
 
 HOUR = timedelta(hours=1)
+_DIGITS = 8
+_NOTHING = Decimal(10) ** -_DIGITS / 2
 
 type Readings = Mapping[datetime, Decimal]
 """A register, in the unit of its statistic, by target time (UTC, full hours)."""
@@ -79,7 +81,8 @@ class Row(NamedTuple):
         return cls(
             datetime.fromtimestamp(start, UTC),
             Decimal(repr(state)),
-            Decimal(repr(total)),
+            # The recorder lifts sums as floats; no register has so many digits.
+            Decimal(repr(round(total, _DIGITS))),
         )
 
     def base(self, offset: Decimal = Decimal(0)) -> Decimal:
@@ -198,6 +201,21 @@ def plan(
     base = readings[first] - offset
     lift = Decimal(0) if beginning is None else beginning.base - base
     return Plan(lift, tuple(rows_of(readings, base, offset)))
+
+
+def changes(planned: Plan, stored: Iterable[Row]) -> list[Row]:
+    """Return the rows of a plan that are not there yet as they should be.
+
+    `stored` is what there is around them, before the lift.
+    """
+    known = {row.start: row for row in stored}
+    return [
+        row
+        for row in planned.rows
+        if (old := known.get(row.start)) is None
+        or abs(old.state - row.state) > _NOTHING
+        or abs(old.sum + planned.lift - row.sum) > _NOTHING
+    ]
 
 
 def as_data(rows: Iterable[Row]) -> list[StatisticData]:

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 from sqlalchemy.exc import OperationalError
 
-from custom_components.smgw import recording
+from custom_components.smgw import importer, writer
 from homeassistant.components.recorder.statistics import (
     StatisticsRow,
     list_statistic_ids,
@@ -52,6 +52,12 @@ def custom_integration(
 async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
     """Live where the gateways are."""
     await hass.config.async_set_time_zone("Europe/Berlin")
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polls alone: nothing of the past is asked for."""
+    monkeypatch.setattr(importer, "KEPT", timedelta(0))
 
 
 @pytest.fixture(params=[PpcGateway], ids=lambda kind: kind.__name__)
@@ -273,7 +279,7 @@ async def test_database_in_trouble(
         raise OperationalError("select", {}, Exception("disk I/O error"))
 
     with monkeypatch.context() as broken:
-        broken.setattr(recording, "get_last_statistics", fail)
+        broken.setattr(writer, "statistics_during_period", fail)
         await timeline.go_to(TEN + SETTLED)
     assert "statistics cannot be read (OperationalError)" in caplog.text
     # Gone with the hour, but not forgotten.

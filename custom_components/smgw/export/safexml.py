@@ -1,12 +1,14 @@
 """XML of strangers, read without expanding anything and in small steps."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from .errors import FileUnreadable
 
-# The interpreter is held for about a millisecond by a piece of this size.
-_STEP = 64 * 1024
+STEP = 64 * 1024
+"""The interpreter is held for about a millisecond by a piece of this size."""
 
 
 class _Begun(Exception):
@@ -26,7 +28,7 @@ def refuse_document_type(content: bytes) -> None:
     scout.StartDoctypeDeclHandler = refuse
     scout.StartElementHandler = stop
     try:
-        scout.Parse(content[:_STEP], False)
+        scout.Parse(content[:STEP], False)
     except _Begun:
         return
     except expat.ExpatError, LookupError, ValueError:
@@ -43,10 +45,17 @@ def parse_in_steps(content: bytes, *, comments: bool = False) -> ET.Element:
     builder = ET.TreeBuilder(insert_comments=comments)
     # Without a document type there are no entities to blow up.
     parser = ET.XMLParser(target=builder)  # noqa: S314
-    try:
-        for start in range(0, len(content), _STEP):
-            parser.feed(content[start : start + _STEP])
+    with no_xml():
+        for start in range(0, len(content), STEP):
+            parser.feed(content[start : start + STEP])
         root: ET.Element = parser.close()
-    except ET.ParseError, LookupError, ValueError:
-        raise FileUnreadable("no XML") from None
     return root
+
+
+@contextmanager
+def no_xml() -> Iterator[None]:
+    """Raise `FileUnreadable` where a parser gives up."""
+    try:
+        yield
+    except ET.ParseError, expat.ExpatError, LookupError, ValueError:
+        raise FileUnreadable("no XML") from None

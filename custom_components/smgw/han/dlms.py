@@ -54,4 +54,6 @@ def scale_of(scaler: str, unit: str) -> tuple[int, Unit]:
 
 def times(raw: str, exponent: int) -> Decimal | None:
     """Return raw x 10^exponent; None if `raw` is no integer."""
-    return Decimal(raw).scaleb(exponent) if _INTEGER.fullmatch(raw) else None
+    if _INTEGER.fullmatch(raw) is None:
+        return None
+    return Decimal(raw).scaleb(exponent)

@@ -28,7 +28,7 @@ from .jsonlarge import aside
 from .jsonsession import BadRequest, JsonSession, NotThere
 from .localtime import BERLIN
 from .model import Skipped
-from .profiles import ProfileBuilder
+from .profiles import ProfileBuilder, built
 
 _ORIGIN = "/json/metering/origin/"
 _DERIVED = "/json/metering/derived"
@@ -94,11 +94,11 @@ class EmhHistory:
             for code, (register, found) in source.items():
                 builder = builders.setdefault(code, ProfileBuilder(register))
                 builder.add(found)
-        profiles = {code: b.build(span, skipped) for code, b in builders.items()}
+        profiles = await built(builders, span, skipped)
         return ProfileSlice(
             meter_id=meter_id,
             span=span,
-            profiles={code: p for code, p in profiles.items() if p.rows},
+            profiles=profiles,
             skipped=tuple(skipped),
         )
 

@@ -33,6 +33,10 @@ _TO_KILO = {
 }
 
 
+_KIND = ("logical_name", "scaler", "unit")
+_VALUE = ("value", "signature")
+
+
 class _Head(NamedTuple):
     """What a container says of all its values."""
 
@@ -53,26 +57,35 @@ def profiles(answer: object, meter_id: str) -> tuple[Found, list[Skipped]]:
     found: Found = {}
     skipped: list[Skipped] = []
     # Logical name, scaler and unit repeat in every container.
-    known: dict[tuple[str, str, str], tuple[Register, int] | str] = {}
+    known: dict[tuple[str, ...], tuple[list[ProfileRow], int] | str] = {}
     for container in jsonpage.records({"": answer}, ""):
         head = _head(container)
         if head is None:
             skipped.append(Skipped(where=meter_id, reason="no_time"))
             continue
         for item in jsonpage.records(container, "values"):
-            name = jsonpage.text(item, "logical_name")
-            key = (name, jsonpage.text(item, "scaler"), jsonpage.text(item, "unit"))
+            key = tuple(jsonpage.texts(item, _KIND))
             if key not in known:
-                known[key] = _kind(*key, meter_id)
+                known[key] = _source(key, meter_id, found)
                 if isinstance(reason := known[key], str):
-                    where = f"{meter_id} {name[:12]}"
+                    where = f"{meter_id} {key[0][:12]}"
                     skipped.append(Skipped(where=where, reason=reason))
-            if isinstance(kind := known[key], str):
+            if isinstance(source := known[key], str):
                 continue
-            register, exponent = kind
-            _, rows = found.setdefault(str(register.obis), (register, []))
+            rows, exponent = source
             rows.append(_row(head, item, exponent))
     return found, skipped
+
+
+def _source(
+    key: tuple[str, ...], meter_id: str, found: Found
+) -> tuple[list[ProfileRow], int] | str:
+    """Return where the rows of a register go, and their power of ten; or why nowhere."""
+    name, scaler, unit = key
+    if isinstance(kind := _kind(name, scaler, unit, meter_id), str):
+        return kind
+    register, exponent = kind
+    return found.setdefault(str(register.obis), (register, []))[1], exponent
 
 
 def derived(answer: object, owner: str) -> tuple[DerivedRegister, ...]:
@@ -141,10 +154,9 @@ def _head(container: jsonpage.Record) -> _Head | None:
 
 
 def _row(head: _Head, item: jsonpage.Record, exponent: int) -> ProfileRow:
-    signature = jsonpage.text(item, "signature")
+    value, signature = jsonpage.texts(item, _VALUE)
     return head.row(
-        times(jsonpage.text(item, "value"), exponent),
-        signature if signature not in ("", "-") else None,
+        times(value, exponent), signature if signature not in ("", "-") else None
     )
 
 

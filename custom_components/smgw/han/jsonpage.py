@@ -3,7 +3,7 @@
 Gateways write almost every scalar as a string, some as a number; both are text here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 import json
@@ -67,15 +67,27 @@ def text(value: Any, key: str) -> str:
     if not isinstance(found, (str, int)):
         return ""
     if isinstance(found, str) and found.isascii():
-        # Nearly all are, and there may be a million of them.
         return found
     return str(found).encode("utf-8", "replace").decode()
+
+
+def texts(item: Record, keys: Iterable[str]) -> list[str]:
+    """Return several scalars of an object, each as `text` does."""
+    return [
+        # Nearly all are, and there may be a million of them.
+        found
+        if type(found := item.get(key)) is str and found.isascii()
+        else text(item, key)
+        for key in keys
+    ]
 
 
 def moment(value: str) -> datetime | None:
     """Return an ISO 8601 time with offset in UTC; None if it is none, or has no offset."""
     try:
         found = datetime.fromisoformat(value)
+        if found.tzinfo is UTC:
+            return found
         return found.astimezone(UTC) if found.tzinfo else None
     except ValueError, OverflowError:
         return None

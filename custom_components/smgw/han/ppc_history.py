@@ -31,7 +31,7 @@ from .localtime import BERLIN
 from .model import Skipped
 from .ppc_cms import Found
 from .ppc_session import Session
-from .profiles import ProfileBuilder, newest
+from .profiles import ProfileBuilder, built, newest
 from .transport import Answer
 
 # 85 days of two registers came in one export on newer firmware (observed); older
@@ -245,13 +245,11 @@ async def _slice(
     skipped: list[Skipped] = []
     if content is not None:
         found, skipped = await aside(partial(ppc_cms.values, content, meter_id))
-    profiles = {}
+    builders = {}
     for code, (register, rows) in found.items():
-        builder = ProfileBuilder(register)
-        builder.add(rows)
-        profile = await aside(partial(builder.build, span, skipped))
-        if profile.rows:
-            profiles[code] = profile
+        builders[code] = ProfileBuilder(register)
+        builders[code].add(rows)
+    profiles = await built(builders, span, skipped)
     return ProfileSlice(
         meter_id=meter_id,
         span=span,

@@ -1,11 +1,14 @@
 """From single rows to load profiles, whatever the maker."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 
 from .history import Profile, ProfileRow, Span
+from .jsonlarge import aside
 from .model import Register, Skipped
-from .slots import QUARTER, period_of, slot_of
+from .slots import QUARTER, period_of, slots_of
 from .status import quality
 
 # Status words repeat: most rows of a year have the same one.
@@ -37,31 +40,45 @@ class ProfileBuilder:
             period_of(row.target_time for rows in self._sources for row in rows)
             or QUARTER
         )
-        around = Span(span.start - period, span.end + period)
+        start, end = span.start, span.end
+        first, last = start - period, end + period
+        slot_of = slots_of(period)
         slots: dict[datetime, ProfileRow] = {}
         disputed: set[datetime] = set()
-        for rows in self._sources:
-            for row in rows:
-                if row.target_time not in around:
-                    continue
-                slot = slot_of(row.target_time, period)
-                if slot not in span:
-                    continue
-                known = slots.get(slot)
-                if known is None or (row.usable and not known.usable):
-                    if slot != row.target_time:
-                        row = row._replace(target_time=slot)
-                    slots[slot] = row
-                elif row.usable and row.value != known.value:
-                    disputed.add(slot)
+        for row in chain.from_iterable(self._sources):
+            target = row.target_time
+            if not first < target <= last:
+                continue
+            slot = slot_of(target)
+            if not start < slot <= end:
+                continue
+            if slot not in slots:
+                slots[slot] = row if slot == target else ProfileRow(slot, *row[1:])
+                continue
+            known = slots[slot]
+            if row.usable and not known.usable:
+                slots[slot] = row._replace(target_time=slot)
+            elif row.usable and row.value != known.value:
+                disputed.add(slot)
         where = f"{self.register.meter_id} {self.register.obis}"
         skipped += [Skipped(where=where, reason="contradiction") for _ in disputed]
-        kept = (row for slot, row in slots.items() if slot not in disputed)
         return Profile(
             register=self.register,
             period=period,
-            rows=tuple(sorted(kept, key=lambda row: row.target_time)),
+            rows=tuple(slots[slot] for slot in sorted(slots.keys() - disputed)),
         )
+
+
+async def built(
+    builders: Mapping[str, ProfileBuilder], span: Span, skipped: list[Skipped]
+) -> dict[str, Profile]:
+    """Return the profiles that have rows; made in a worker thread, one by one."""
+    profiles = {}
+    for code, builder in builders.items():
+        profile = await aside(partial(builder.build, span, skipped))
+        if profile.rows:
+            profiles[code] = profile
+    return profiles
 
 
 def newest(span: Span, longest: timedelta) -> Span:

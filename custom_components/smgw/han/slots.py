@@ -6,9 +6,10 @@ belongs to it (9 s for a quarter hour); any other stays where it is.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, starmap
+from operator import sub
 
 from .localtime import BERLIN
 
@@ -22,6 +23,7 @@ _PERIODS = tuple(
 _SPACING_TOLERANCE = 0.02
 _STAMP_TOLERANCE = 0.01
 _HOUR = timedelta(hours=1)
+_SECOND = timedelta(seconds=1)
 
 
 def period_of(stamps: Iterable[datetime]) -> timedelta | None:
@@ -29,12 +31,13 @@ def period_of(stamps: Iterable[datetime]) -> timedelta | None:
 
     `stamps` in any order.
     """
+    newest_first = sorted(set(stamps), reverse=True)
     found: Counter[timedelta] = Counter()
-    for before, after in pairwise(sorted(set(stamps))):
-        spacing = after - before
+    # Few of them differ.
+    for apart, count in Counter(starmap(sub, pairwise(newest_first))).items():
         for period in _PERIODS:
-            if abs(spacing - period) <= period * _SPACING_TOLERANCE:
-                found[period] += 1
+            if abs(apart - period) <= period * _SPACING_TOLERANCE:
+                found[period] += count
                 break
     return (
         max(found, key=lambda period: (found[period], -_PERIODS.index(period)))
@@ -49,9 +52,31 @@ def slot_of(stamp: datetime, period: timedelta) -> datetime:
     Slots of up to an hour count from the full hour, which is the same in every zone we
     serve; longer ones from midnight in Germany.
     """
+    return slots_of(period)(stamp)
+
+
+def slots_of(period: timedelta) -> Callable[[datetime], datetime]:
+    """Return `slot_of` for a period, for many stamps."""
     tolerance = period * _STAMP_TOLERANCE
-    slot = _nearest(stamp, period)
-    return slot if abs(stamp - slot) <= tolerance else stamp
+    if _HOUR % period or period % _SECOND:
+
+        def far(stamp: datetime) -> datetime:
+            slot = _nearest(stamp, period)
+            return slot if abs(stamp - slot) <= tolerance else stamp
+
+        return far
+    length = period // _SECOND
+
+    def near(stamp: datetime) -> datetime:
+        late = (stamp.minute * 60 + stamp.second) % length
+        if not late and not stamp.microsecond:
+            return stamp
+        after = timedelta(0, late, stamp.microsecond)
+        if after <= tolerance:
+            return stamp - after
+        return stamp + (period - after) if period - after <= tolerance else stamp
+
+    return near
 
 
 def _nearest(stamp: datetime, period: timedelta) -> datetime:

@@ -22,7 +22,7 @@ from .history import (
 )
 from .jsonsession import BadRequest, JsonSession
 from .model import Skipped
-from .profiles import ProfileBuilder, newest
+from .profiles import ProfileBuilder, built, newest
 from .theben_contracts import NOT_KEPT, contracts, overlaps
 from .theben_pages import UsagePoint
 
@@ -108,11 +108,11 @@ class ThebenHistory:
                     continue
                 builder.add(source)
                 covered.setdefault(code, []).append(window)
-        profiles = {code: b.build(span, skipped) for code, b in builders.items()}
+        profiles = await built(builders, span, skipped)
         return ProfileSlice(
             meter_id=meter_id,
             span=span,
-            profiles={code: p for code, p in profiles.items() if p.rows},
+            profiles=profiles,
             skipped=tuple(skipped),
         )
 

@@ -18,6 +18,16 @@ MAX_BODY = 32 * 1024 * 1024
 DEPTH = 5
 """Where single readings begin: answer, readings, channels, channel, readings."""
 
+_KEYS = (
+    "target-time",
+    "capture-time",
+    "cosem-status",
+    "smgw-status",
+    "meter-status",
+    "value",
+    "signature",
+)
+
 type Found = list[tuple[Register, list[ProfileRow]]]
 
 
@@ -117,18 +127,20 @@ def _rows(
 
 def _row(item: jsonpage.Record, exponent: int) -> ProfileRow | None:
     """Return a row; None without a time. What is no number is no value."""
-    target = jsonpage.moment(jsonpage.text(item, "target-time"))
-    capture = jsonpage.moment(jsonpage.text(item, "capture-time"))
+    target_time, capture_time, word, smgw, meter, value, signature = jsonpage.texts(
+        item, _KEYS
+    )
+    target = jsonpage.moment(target_time)
+    capture = jsonpage.moment(capture_time)
     time: datetime | None = target or capture
     if time is None:
         return None
-    word = jsonpage.text(item, "cosem-status")
-    halves = jsonpage.text(item, "smgw-status") + jsonpage.text(item, "meter-status")
+    halves = smgw + meter
     return ProfileRow(
-        target_time=time,
-        capture_time=capture or time,
-        value=times(jsonpage.text(item, "value"), exponent),
-        quality=cached_quality(word, halves),
-        status=word or halves,
-        signature=jsonpage.text(item, "signature") or None,
+        time,
+        capture or time,
+        times(value, exponent),
+        cached_quality(word, halves),
+        word or halves,
+        signature or None,
     )

@@ -1,0 +1,152 @@
+"""The action that puts a register's history before its sensor's own statistics."""
+
+from typing import Any, NamedTuple
+
+import probatio
+
+from homeassistant.components.recorder.models import StatisticMetaData
+from homeassistant.components.recorder.statistics import (
+    async_import_statistics,
+    get_metadata,
+    statistics_during_period,
+)
+from homeassistant.const import ATTR_ENTITY_ID, Platform
+from homeassistant.core import (
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+    callback,
+)
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers.recorder import DATA_INSTANCE, get_instance
+from homeassistant.helpers.service import async_register_admin_service
+from homeassistant.util import dt as dt_util, slugify
+
+from . import answers
+from .const import DOMAIN
+from .merging import merge
+from .statistics import Row, as_data
+
+SERVICE_MERGE_HISTORY = "merge_history"
+_SCHEMA = probatio.Schema({probatio.Required(ATTR_ENTITY_ID): cv.entity_id})
+
+
+class _Stored(NamedTuple):
+    """What the recorder has of a sensor and of its register's history."""
+
+    metadata: StatisticMetaData
+    """The sensor's own."""
+    history: list[Row]
+    live: list[Row]
+    """In the same unit."""
+
+
+@callback
+def async_register(hass: HomeAssistant) -> None:
+    """Register the action."""
+
+    async def merge_history(call: ServiceCall) -> ServiceResponse:
+        """Lift the sensor's rows, and put the history before them."""
+        return await _async_merge(hass, call.data[ATTR_ENTITY_ID])
+
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        SERVICE_MERGE_HISTORY,
+        merge_history,
+        schema=_SCHEMA,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
+
+
+async def _async_merge(hass: HomeAssistant, entity_id: str) -> dict[str, Any]:
+    """Merge one sensor's. Raises `ServiceValidationError`."""
+    statistic = _statistic_of(hass, entity_id)
+    if DATA_INSTANCE not in hass.data:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="no_recorder"
+        )
+    recorder = get_instance(hass)
+    # Rows of a moment ago are not to be missed.
+    await recorder.async_block_till_done()
+    stored = await recorder.async_add_executor_job(_stored, hass, entity_id, statistic)
+    if stored is None or not stored.live:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="merge_no_statistics"
+        )
+    if not stored.history:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="merge_no_history"
+        )
+    plan = merge(stored.history, stored.live[0])
+    if plan is None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="merge_no_fit"
+        )
+    unit = stored.metadata["unit_of_measurement"]
+    # In this order: whoever is stopped in between can do it again.
+    if plan.lift:
+        recorder.async_adjust_statistics(
+            entity_id, stored.live[0].start, float(plan.lift), unit or ""
+        )
+    if plan.rows:
+        async_import_statistics(hass, stored.metadata, as_data(plan.rows))
+    await recorder.async_block_till_done()
+    return {
+        "entity_id": entity_id,
+        "statistic_id": statistic,
+        "rows": len(plan.rows),
+        "start": answers.moment(plan.rows[0].start) if plan.rows else None,
+        "end": answers.moment(stored.live[0].start) if plan.rows else None,
+        "lifted_by": answers.number(plan.lift),
+        "unit": unit,
+    }
+
+
+@callback
+def _statistic_of(hass: HomeAssistant, entity_id: str) -> str:
+    """Return the id of the statistic of a sensor's register.
+
+    Raises `ServiceValidationError` for what is no sensor of ours.
+    """
+    entity = er.async_get(hass).async_get(entity_id)
+    if entity is None or (entity.platform, entity.domain) != (DOMAIN, Platform.SENSOR):
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="not_our_sensor"
+        )
+    return f"{DOMAIN}:{slugify(entity.unique_id)}"
+
+
+def _stored(hass: HomeAssistant, entity_id: str, statistic: str) -> _Stored | None:
+    """Read what is stored; None if nothing of the sensor is. Reads the database."""
+    known = get_metadata(hass, statistic_ids={entity_id, statistic})
+    if entity_id not in known:
+        return None
+    _, metadata = known[entity_id]
+    unit_class, unit = metadata["unit_class"], metadata["unit_of_measurement"]
+    other = known[statistic][1] if statistic in known else metadata
+    if other["unit_class"] != unit_class or (
+        unit_class is None and other["unit_of_measurement"] != unit
+    ):
+        return _Stored(metadata, [], [])
+    found = statistics_during_period(
+        hass,
+        dt_util.utc_from_timestamp(0),
+        None,
+        {entity_id, statistic},
+        "hour",
+        {unit_class: unit} if unit_class and unit else None,
+        {"state", "sum"},
+    )
+    rows = {
+        name: [
+            Row.stored(row["start"], state, total)
+            for row in found.get(name, ())
+            if (state := row.get("state")) is not None
+            and (total := row.get("sum")) is not None
+        ]
+        for name in (entity_id, statistic)
+    }
+    return _Stored(metadata, rows[statistic], rows[entity_id])

@@ -1,0 +1,39 @@
+"""How a history is put before a sensor's own statistics: pure functions.
+
+Rows that the recorder has made itself keep their course: all of them are lifted by the
+same amount, so that they go on where the history ends.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from .statistics import Row
+
+# What floats in a database may be off.
+_NOISE = Decimal("0.000001")
+
+
+class Merge(NamedTuple):
+    """What is to be done to a sensor's statistics."""
+
+    lift: Decimal
+    """To be added, first, to the sums of all its rows."""
+    rows: tuple[Row, ...]
+    """To be put before them, by time."""
+
+
+def merge(history: Sequence[Row], first: Row) -> Merge | None:
+    """Return how to put a history before the first row of a sensor's own.
+
+    `history` by time, of the same register and in the same unit. None if the two do
+    not fit: the sensor begins below the register that the history ends with.
+    """
+    rows = tuple(row for row in history if row.start < first.start)
+    if not rows:
+        return Merge(Decimal(0), ())
+    used = first.state - rows[-1].state
+    if used < -_NOISE:
+        return None
+    lift = rows[-1].sum + used - first.sum
+    return Merge(lift if abs(lift) > _NOISE else Decimal(0), rows)

@@ -1,0 +1,165 @@
+"""A span of a meter's history, collected over as many sessions as it takes.
+
+What was read is kept: who asks for the same span again goes on where it ended.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from homeassistant.util import dt as dt_util
+
+from .billing import Counted
+from .han.history import (
+    Contract,
+    HistorySession,
+    Profile,
+    ProfileRow,
+    ProfileSlice,
+    SignedFile,
+    Span,
+)
+from .han.model import Register
+
+# Newer values may come in late.
+_SETTLED = timedelta(hours=1)
+_KEPT = timedelta(hours=2)
+
+
+@dataclass(slots=True)
+class _Column:
+    """The rows of one register."""
+
+    register: Register
+    period: timedelta
+    rows: dict[datetime, ProfileRow] = field(default_factory=dict)
+
+
+class Readout:
+    """What is known of one meter's load profiles, through one account."""
+
+    def __init__(self, meter_id: str) -> None:
+        """Start with nothing."""
+        self.meter_id = meter_id
+        self.contracts: tuple[Contract, ...] | None = None
+        """Those of the account; None if they were not asked for."""
+        self.counted: dict[object, Counted] = {}
+        """What the gateway has counted itself, by what was asked for."""
+        self._columns: dict[str, _Column] = {}
+        self._covered: list[Span] = []
+        self._signed: list[tuple[Span, SignedFile]] = []
+
+    def missing(self, span: Span) -> Span | None:
+        """Return the newest part of a span that was not read yet."""
+        end = span.end
+        for known in sorted(self._covered, key=lambda one: one.end, reverse=True):
+            if known.end < end:
+                return Span(max(known.end, span.start), end)
+            end = min(end, known.start)
+            if end <= span.start:
+                return None
+        return Span(span.start, end)
+
+    def add(self, found: ProfileSlice, now: datetime) -> None:
+        """Take what a slice holds, read at a time (UTC)."""
+        newest = found.span.start
+        for code, profile in found.profiles.items():
+            column = self._columns.setdefault(
+                code, _Column(profile.register, profile.period)
+            )
+            column.period = profile.period
+            column.rows.update((row.target_time, row) for row in profile.rows)
+            if profile.rows:
+                newest = max(newest, profile.rows[-1].target_time)
+        end = found.span.end
+        if end > now - _SETTLED:
+            end = min(end, max(newest, now - _SETTLED))
+        self._cover(Span(found.span.start, end))
+        if found.signed:
+            self._signed.append((found.span, found.signed))
+
+    def profiles(self, span: Span) -> dict[str, Profile]:
+        """Return what is known of a span, by OBIS code; takes its time."""
+        found = {}
+        for code, column in sorted(self._columns.items()):
+            rows = tuple(
+                column.rows[moment] for moment in sorted(column.rows) if moment in span
+            )
+            if rows:
+                found[code] = Profile(
+                    register=column.register, period=column.period, rows=rows
+                )
+        return found
+
+    def signed(self, span: Span) -> list[SignedFile]:
+        """Return the signed originals that touch a span, oldest first."""
+        touching = {
+            part: file
+            for part, file in self._signed
+            if part.start < span.end and span.start < part.end
+        }
+        return [touching[part] for part in sorted(touching)]
+
+    async def async_fill(
+        self,
+        session: HistorySession,
+        span: Span,
+        may_go_on: Callable[[], bool],
+        now: Callable[[], datetime],
+    ) -> bool:
+        """Read from the newest on back; say whether all of the span is known.
+
+        Raises `SmgwError`; what was read until then is kept.
+        """
+        tried: set[Span] = set()
+        while (part := self.missing(span)) and part not in tried:
+            if not may_go_on():
+                return False
+            tried.add(part)
+            self.add(await session.profile(self.meter_id, part), now())
+        return True
+
+    def _cover(self, span: Span) -> None:
+        """Note that a span was read."""
+        start, end = span.start, span.end
+        apart: list[Span] = []
+        for known in self._covered:
+            if known.end < start or end < known.start:
+                apart.append(known)
+            else:
+                start, end = min(start, known.start), max(end, known.end)
+        self._covered = [*apart, Span(start, end)] if start < end else apart
+
+
+class Readouts:
+    """What was read of each meter by an action, by login and meter."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._known: dict[tuple[str, str], tuple[datetime, Readout]] = {}
+
+    def of(self, login_id: str, meter_id: str) -> Readout:
+        """Return what is known of a meter; it is kept for two hours from now on."""
+        key = login_id, meter_id
+        known = self._known.get(key)
+        readout = known[1] if known else Readout(meter_id)
+        self._known[key] = dt_util.utcnow(), readout
+        return readout
+
+    def forget_old(self) -> None:
+        """Let go of what nobody has asked for lately."""
+        limit = dt_util.utcnow() - _KEPT
+        self._known = {k: v for k, v in self._known.items() if v[0] > limit}
+
+
+def gaps(profile: Profile, span: Span) -> int:
+    """Return how many slots of a span have no row, between the first row and the end."""
+    if not profile.rows:
+        return 0
+    first, last = profile.rows[0].target_time, profile.rows[-1].target_time
+    return (last - first) // profile.period + 1 - len(profile.rows)
+
+
+def unusable(rows: Iterable[ProfileRow]) -> int:
+    """Return how many rows are not to be counted with."""
+    return sum(not row.usable for row in rows)

@@ -1,0 +1,112 @@
+"""What actions have read: in a session that the gateway bears, and kept for a while."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
+
+from .action_fields import Target, login_for
+from .const import DOMAIN
+from .errands import Time, Unfinished
+from .han.history import HistorySession, LogSlice, Span
+from .han.model import Snapshot
+from .logins import Login
+from .models import SmgwConfigEntry
+from .readout import Readout
+from .symptoms import local_time
+
+# Slices of a log; more would be more than a session.
+_MOST_SLICES = 50
+
+
+class Then(Protocol):
+    """What else is to be asked in the same session, behind the rest."""
+
+    def wanted(self, readout: Readout) -> bool:
+        """Say whether it is still to be asked."""
+
+    async def run(self, readout: Readout, session: HistorySession, time: Time) -> None:
+        """Ask. Raises `SmgwError`, and `Unfinished` without time."""
+
+
+async def async_read(
+    target: Target,
+    span: Span,
+    *,
+    contracts: bool = False,
+    then: Then | None = None,
+) -> tuple[Login, Readout]:
+    """Return a login and what it sees of a meter in a span, read as far as is missing.
+
+    `contracts` reads those of the login as well; `then` is done behind all that.
+    Raises `HomeAssistantError`, also where more sessions are needed than there were;
+    what was read by then is kept for whoever asks again.
+    """
+    login = login_for(target)
+    readout = target.entry.runtime_data.readouts.of(login.subentry_id, target.meter_id)
+
+    async def job(
+        _login: Login, _snapshot: Snapshot, session: HistorySession, time: Time
+    ) -> None:
+        if not await readout.async_fill(session, span, time, dt_util.utcnow):
+            raise Unfinished
+        if contracts and readout.contracts is None:
+            if not time():
+                raise Unfinished
+            readout.contracts = await session.contracts()
+        if then and then.wanted(readout):
+            await then.run(readout, session, time)
+
+    missing = readout.missing(span)
+    more = contracts and readout.contracts is None
+    if missing or more or (then and then.wanted(readout)):
+        try:
+            await target.coordinator.errands.async_call(job, _serves(login))
+        except HomeAssistantError:
+            now = readout.missing(span)
+            if now == missing or now is None:
+                raise
+            raise still_reading(target.entry, now.end) from None
+    return login, readout
+
+
+async def async_log(entry: SmgwConfigEntry, login: Login, span: Span) -> list[LogSlice]:
+    """Return the parts of the consumer log in a span, newest first.
+
+    Raises `HomeAssistantError`.
+    """
+    slices: list[LogSlice] = []
+
+    async def job(
+        _login: Login, _snapshot: Snapshot, session: HistorySession, time: Time
+    ) -> None:
+        while len(slices) < _MOST_SLICES:
+            end = slices[-1].span.start if slices else span.end
+            if end <= span.start:
+                return
+            if not time():
+                raise Unfinished
+            slices.append(await session.log(Span(span.start, end)))
+
+    await entry.runtime_data.coordinator.errands.async_call(job, _serves(login))
+    return slices
+
+
+def still_reading(entry: SmgwConfigEntry, reached: datetime) -> HomeAssistantError:
+    """Return what to raise while a span is not read to its start."""
+    now = dt_util.utcnow()
+    again = now + entry.runtime_data.coordinator.each
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="still_reading",
+        translation_placeholders={
+            "reached": local_time(reached, now),
+            "time": local_time(again, now),
+        },
+    )
+
+
+def _serves(login: Login) -> Callable[[Login], bool]:
+    return lambda other: other.subentry_id == login.subentry_id

@@ -1,0 +1,75 @@
+"""What may be said of a gateway's signed exports: the key it was first seen with is kept."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+
+from .export.cms import Signed, Verdict, judge, open_signed
+from .export.errors import FileUnreadable
+from .han.history import SignedFile
+from .memory import GatewayMemory
+
+# The worst comes first.
+_ORDER = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.KNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """What may be said of one or several containers together."""
+
+    verdict: Verdict
+    """The worst of them."""
+    key: str
+    """SHA-256 of the signer's public key, hex; empty without one."""
+    first_seen: bool
+    """Whether this is the first key that was seen of this gateway."""
+    signer: x509.Certificate | None
+    others: tuple[x509.Certificate, ...] = ()
+    """The certificates that came with it."""
+
+
+async def async_judge(
+    hass: HomeAssistant,
+    memory: GatewayMemory,
+    gateway_id: str,
+    files: Iterable[SignedFile],
+) -> Seal | None:
+    """Judge what a gateway has signed, and keep its key if it is the first one.
+
+    None without files.
+    """
+    opened = [await hass.async_add_executor_job(_open, file.content) for file in files]
+    if not opened:
+        return None
+    first = memory.signer
+    verdicts = []
+    for signed in opened:
+        verdict = (
+            Verdict.BROKEN
+            if signed is None
+            else judge(signed, gateway_id, memory.signer, now=dt_util.utcnow())
+        )
+        verdicts.append(verdict)
+        if memory.signer is None and signed and verdict is Verdict.KNOWN:
+            memory.signer = signed.key
+            memory.async_save()
+    worst = min(verdicts, key=_ORDER.index)
+    shown = opened[verdicts.index(worst)]
+    return Seal(
+        verdict=worst,
+        key=shown.key if shown else "",
+        first_seen=first is None and memory.signer is not None,
+        signer=shown.signer if shown else None,
+        others=shown.others if shown else (),
+    )
+
+
+def _open(content: bytes) -> Signed | None:
+    try:
+        return open_signed(content)
+    except FileUnreadable:
+        return None

@@ -1,0 +1,321 @@
+"""Exports: written, fetched over HTTP by a signed address, and read again."""
+
+from collections.abc import Generator
+import csv
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from http import HTTPStatus
+from io import BytesIO, StringIO
+from pathlib import Path
+import shutil
+import subprocess
+from typing import Any
+from zipfile import ZipFile
+
+from aiohttp.test_utils import TestClient
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.smgw.const import CONF_INTERVAL
+from custom_components.smgw.export import ar2418_reader, cms
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+from simulator.clock import SimClock
+from simulator.emh import EmhGateway
+from simulator.ppc import PpcGateway
+from simulator.theben import ThebenGateway
+
+from .calling import EXPORT, FREE, HOUSE, IMPORT, QUARTER, act, device, moment
+from .conftest import START, Timeline, make_entry, restart, set_up
+
+DAY = timedelta(days=1)
+END = START.replace(minute=0)
+MAKERS = [PpcGateway, ThebenGateway, EmhGateway]
+PPC = pytest.mark.parametrize("gateway", [PpcGateway], indirect=True)
+
+
+@pytest.fixture(params=MAKERS, ids=lambda kind: kind.__name__)
+def gateway(
+    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
+) -> Generator[Any]:
+    """A simulated gateway of each maker."""
+    with request.param(clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def entry(gateway: Any) -> MockConfigEntry:
+    """An entry that is read each hour, so that there is room for a session."""
+    return make_entry(gateway, **{CONF_INTERVAL: 60})
+
+
+@pytest.fixture
+async def free(
+    hass: HomeAssistant, loaded: MockConfigEntry, timeline: Timeline
+) -> MockConfigEntry:
+    """The entry, loaded, when its gateway bears a session."""
+    await timeline.go_to(FREE)
+    return loaded
+
+
+@pytest.fixture
+async def stranger(hass_client_no_auth: ClientSessionGenerator) -> TestClient:
+    """A browser that is not logged in."""
+    return await hass_client_no_auth()
+
+
+@pytest.fixture(autouse=True)
+def clean(hass: HomeAssistant) -> Generator[None]:
+    """Leave no file behind."""
+    yield
+    shutil.rmtree(folder(hass), ignore_errors=True)
+
+
+def folder(hass: HomeAssistant) -> Path:
+    """Return where the files lie."""
+    return Path(hass.config.path(".cache", "smgw_downloads"))
+
+
+async def export(
+    hass: HomeAssistant, entry: MockConfigEntry, kind: str, **data: Any
+) -> dict[str, Any]:
+    """Export a day of the household, or what else is asked for."""
+    asked = {"start": (END - DAY).isoformat(), "end": END.isoformat(), **data}
+    return await act(
+        hass, "export", device_id=device(hass, entry, HOUSE), format=kind, **asked
+    )
+
+
+async def fetch(client: TestClient, answer: dict[str, Any]) -> bytes:
+    """Download a file and hold it against what was said of it."""
+    response = await client.get(answer["url"])
+    assert response.status == HTTPStatus.OK
+    content = await response.read()
+    assert len(content) == answer["size"]
+    assert sha256(content).hexdigest() == answer["sha256"]
+    said = response.headers["Content-Disposition"]
+    assert said == f'attachment; filename="{answer["name"]}"'
+    assert response.headers["Cache-Control"] == "no-store"
+    return content
+
+
+def openssl(container: bytes, folder: Path) -> bytes:
+    """Return what openssl finds in a container whose signature is right."""
+    file, inner = folder / "values.cms", folder / "values.xml"
+    file.write_bytes(container)
+    said = ["openssl", "cms", "-verify", "-noverify", "-binary", "-inform", "DER"]
+    subprocess.run([*said, "-in", file, "-out", inner], check=True, capture_output=True)
+    return inner.read_bytes()
+
+
+def true(gateway: Any, code: str, when: datetime) -> Decimal:
+    """Return what a register of the household really was."""
+    return Decimal(gateway.true_register(HOUSE, code, when))
+
+
+async def test_table(
+    hass: HomeAssistant, free: MockConfigEntry, gateway: Any, stranger: TestClient
+) -> None:
+    """A row for each reading, those of both ends included."""
+    answer = await export(hass, free, "csv", register=IMPORT)
+    assert answer["name"] == f"{HOUSE}_20261119-20261120.csv"
+    assert answer["left_out"] == 0
+    content = (await fetch(stranger, answer)).decode()
+    rows = list(csv.DictReader(StringIO(content)))
+    assert [datetime.fromisoformat(row["target_time_utc"]) for row in rows] == [
+        END - DAY + n * QUARTER for n in range(97)
+    ]
+    for row in rows:
+        when = datetime.fromisoformat(row["target_time_utc"])
+        assert Decimal(row["value"]) == true(gateway, IMPORT, when)
+        assert datetime.fromisoformat(row["target_time_local"]) == when
+        assert (row["meter"], row["obis"]) == (HOUSE.upper(), "0100010800ff")
+
+
+async def test_german_table(
+    hass: HomeAssistant, free: MockConfigEntry, gateway: Any, stranger: TestClient
+) -> None:
+    """For spreadsheets: semicolon, decimal comma."""
+    content = await fetch(stranger, await export(hass, free, "csv_german"))
+    rows = list(csv.DictReader(StringIO(content.decode("utf-8-sig")), delimiter=";"))
+    last = rows[96]
+    assert last["obis"] == "0100010800ff"
+    assert "," in last["value"]
+    assert Decimal(last["value"].replace(",", ".")) == true(gateway, IMPORT, END)
+
+
+async def test_xml(
+    hass: HomeAssistant, free: MockConfigEntry, gateway: Any, stranger: TestClient
+) -> None:
+    """What the transparency software imports: our reader has all values again."""
+    answer = await export(hass, free, "xml")
+    assert answer["name"].endswith(".xml")
+    assert answer["contract"]["taf"] == 7
+    found = ar2418_reader.read(await fetch(stranger, answer))
+    found.check()
+    assert found.gateway_id == gateway.gateway_id
+    assert found.tariff_name == answer["contract"]["name"]
+    assert [one.content for one in found.certificates if one.type == 3] == [
+        gateway.certificate_der
+    ]
+    lists = {one.obis: one for one in found.lists}
+    assert lists.keys() >= {"0100010800ff", "0100020800ff"}
+    for code, obis in ((IMPORT, "0100010800ff"), (EXPORT, "0100020800ff")):
+        one = lists[obis]
+        assert one.original
+        assert len(one.values) == 97
+        for value in one.values:
+            assert value.value == true(gateway, code, value.target_time)
+            assert value.fnn or value.ptb == 0
+
+
+@PPC
+async def test_original(
+    hass: HomeAssistant,
+    free: MockConfigEntry,
+    gateway: PpcGateway,
+    stranger: TestClient,
+    tmp_path: Path,
+) -> None:
+    """The container as the gateway signed it; openssl agrees, and finds the values."""
+    answer = await export(hass, free, "original")
+    assert answer["seal"]["verdict"] == "intact_known"
+    assert answer["seal"]["signer"] == f"CN={gateway.gateway_id}.sign"
+    assert answer["name"].endswith(".xml.cms")
+    container = await fetch(stranger, answer)
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl")
+    inner = openssl(container, tmp_path)
+    assert inner == cms.open_signed(container).content
+    assert HOUSE.encode() in inner
+
+
+@PPC
+async def test_originals(
+    hass: HomeAssistant, free: MockConfigEntry, stranger: TestClient
+) -> None:
+    """A longer span comes in several containers, so in an archive."""
+    start = END - timedelta(days=40)
+    answer = await export(hass, free, "original", start=start.isoformat())
+    assert answer["seal"]["verdict"] == "intact_known"
+    with ZipFile(BytesIO(await fetch(stranger, answer))) as archive:
+        names = archive.namelist()
+        assert len(names) == 2
+        assert all(cms.open_signed(archive.read(name)).intact for name in names)
+
+
+@PPC
+async def test_the_first_signer_is_remembered(
+    hass: HomeAssistant, free: MockConfigEntry, timeline: Timeline
+) -> None:
+    """Over a restart as well."""
+    first = await export(hass, free, "original")
+    assert first["seal"]["first_seen_now"] is True
+    await restart(hass, free, timeline)
+    await timeline.pass_by(minutes=20)
+    again = await export(hass, free, "original")
+    assert again["seal"] == {**first["seal"], "first_seen_now": False}
+
+
+@PPC
+async def test_another_signer(
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    entry: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+) -> None:
+    """A key that is not the one first seen is told."""
+    key = f"smgw.{gateway.gateway_id.lower()}"
+    hass_storage[key] = {"version": 1, "key": key, "data": {"signer": "0" * 64}}
+    await set_up(hass, entry)
+    await timeline.go_to(FREE)
+    for kind in ("original", "csv"):
+        seal = (await export(hass, entry, kind))["seal"]
+        assert seal["verdict"] == "intact_unknown"
+        assert "the signer is not known" in seal["text"]
+        assert seal["first_seen_now"] is False
+
+
+@pytest.mark.parametrize("gateway", MAKERS[1:], indirect=True)
+async def test_no_original(hass: HomeAssistant, free: MockConfigEntry) -> None:
+    """The makers with a JSON interface sign no files."""
+    with pytest.raises(ServiceValidationError) as error:
+        await export(hass, free, "original")
+    assert error.value.translation_key == "no_original"
+    assert not list(folder(hass).glob("*"))
+
+
+@PPC
+async def test_nobody_else_fetches_it(
+    hass: HomeAssistant,
+    free: MockConfigEntry,
+    stranger: TestClient,
+    timeline: Timeline,
+) -> None:
+    """The address counts with its signature, as it is, for ten minutes."""
+    answer = await export(hass, free, "csv")
+    path, _, signature = answer["url"].partition("?")
+    assert path.startswith("/api/smgw/download/")
+    assert moment(answer["url_valid_until"]) - FREE == timedelta(minutes=10)
+    for url in (path, f"{path}?{signature[:-4]}AAAA", f"{path}x?{signature}"):
+        assert (await stranger.get(url)).status == HTTPStatus.UNAUTHORIZED
+    assert (await stranger.get(answer["url"])).status == HTTPStatus.OK
+    timeline.jump(FREE + timedelta(minutes=10, seconds=1))
+    assert (await stranger.get(answer["url"])).status == HTTPStatus.UNAUTHORIZED
+
+
+@PPC
+async def test_private_and_gone_after_a_day(
+    hass: HomeAssistant,
+    free: MockConfigEntry,
+    stranger: TestClient,
+    timeline: Timeline,
+) -> None:
+    """Only we read the folder; nothing of it is served, and a day later it is empty."""
+    answer = await export(hass, free, "csv")
+    (file,) = folder(hass).iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert folder(hass).stat().st_mode & 0o777 == 0o700
+    assert "www" not in file.parts
+    assert moment(answer["kept_until"]) == FREE + DAY
+    await timeline.go_to(FREE + DAY - timedelta(minutes=1))
+    assert file.exists()
+    await timeline.go_to(FREE + DAY + timedelta(minutes=1))
+    assert not file.exists()
+    assert (await stranger.get(answer["url"])).status == HTTPStatus.UNAUTHORIZED
+
+
+@PPC
+async def test_gone_with_the_gateway(
+    hass: HomeAssistant, free: MockConfigEntry, stranger: TestClient
+) -> None:
+    """An entry that is deleted takes its files with it."""
+    answer = await export(hass, free, "csv")
+    (file,) = folder(hass).iterdir()
+    await hass.config_entries.async_remove(free.entry_id)
+    assert not file.exists()
+    assert (await stranger.get(answer["url"])).status == HTTPStatus.NOT_FOUND
+
+
+@PPC
+async def test_gone_after_a_restart(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """What an earlier run has left is removed at the start: no address leads to it."""
+    folder(hass).mkdir(parents=True)
+    left = folder(hass) / "left"
+    left.write_bytes(b"a household's quarter hours")
+    await set_up(hass, entry)
+    assert not left.exists()
+
+
+async def test_nothing_kept(hass: HomeAssistant, free: MockConfigEntry) -> None:
+    """A span before everything."""
+    with pytest.raises(ServiceValidationError) as error:
+        await export(
+            hass, free, "csv", start="2019-01-01 00:00:00", end="2019-01-02 00:00:00"
+        )
+    assert error.value.translation_key == "nothing_kept"

@@ -1,0 +1,89 @@
+"""The consumer log of a span as an answer, of each maker."""
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.smgw.const import CONF_INTERVAL
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+from simulator.clock import SimClock
+from simulator.emh import EmhGateway
+from simulator.ppc import PpcGateway
+from simulator.theben import ThebenGateway
+
+from .calling import FREE, act, moment
+from .conftest import START, Timeline, make_entry
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(
+    params=[PpcGateway, ThebenGateway, EmhGateway], ids=lambda kind: kind.__name__
+)
+def gateway(
+    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
+) -> Generator[Any]:
+    """A simulated gateway of each maker."""
+    with request.param(clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def entry(gateway: Any) -> MockConfigEntry:
+    """An entry that is read each hour, so that there is room for a session."""
+    return make_entry(gateway, **{CONF_INTERVAL: 60})
+
+
+@pytest.fixture
+async def free(
+    hass: HomeAssistant, loaded: MockConfigEntry, timeline: Timeline
+) -> MockConfigEntry:
+    """The entry, loaded, when its gateway bears a session."""
+    await timeline.go_to(FREE)
+    return loaded
+
+
+async def test_four_weeks(
+    hass: HomeAssistant, free: MockConfigEntry, gateway: Any
+) -> None:
+    """All of it, oldest first, though some gateways hand it out month by month."""
+    start = START - 28 * DAY
+    answer = await act(
+        hass, "get_log", config_entry_id=free.entry_id, start=start.isoformat()
+    )
+    assert answer["gateway_id"] == gateway.gateway_id
+    assert answer["login"] == gateway.user
+    entries = answer["entries"]
+    times = [moment(entry["time"]) for entry in entries]
+    assert times == sorted(times)
+    assert times[0] - start < 10 * DAY
+    assert START - times[-1] < 10 * DAY
+    numbers = [entry["number"] for entry in entries]
+    assert len(set(numbers)) == len(numbers)
+    for entry in entries:
+        assert entry["text"]
+        assert entry["level"] in {"info", "warning", "error", "fatal", "other"}
+        assert entry["success"] in {True, False, None}
+    assert ("seal" in answer) == isinstance(gateway, PpcGateway)
+    if "seal" in answer:
+        assert answer["seal"]["verdict"] == "intact_known"
+
+
+async def test_another_login(hass: HomeAssistant, free: MockConfigEntry) -> None:
+    """A name that nobody has is answered with those that there are."""
+    with pytest.raises(ServiceValidationError) as error:
+        await act(
+            hass,
+            "get_log",
+            config_entry_id=free.entry_id,
+            start=(START - DAY).isoformat(),
+            login="nobody",
+        )
+    assert error.value.translation_key == "no_such_login"
+    assert free.subentries
+    (login,) = free.subentries.values()
+    assert login.title in str(error.value)
