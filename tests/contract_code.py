@@ -174,6 +174,23 @@ def client_errors(base: type[Any] = SmgwError) -> set[Shown]:
     return found
 
 
+def caught(module: Module, handler: ast.ExceptHandler) -> set[str]:
+    """Return the keys of the errors that an `except` catches; none of the client's, which are many."""
+    names = [
+        node.id
+        for node in ast.walk(handler.type or handler)
+        if isinstance(node, ast.Name)
+    ]
+    todo = [kind for name in names if isinstance(kind := module.names.get(name), type)]
+    found = set()
+    while todo:
+        kind = todo.pop()
+        if not issubclass(kind, SmgwError):
+            todo += kind.__subclasses__()
+            found.add(getattr(kind, "key", None))
+    return {key for key in found if key}
+
+
 def key_of(module: Module, node: ast.expr, placeholders: ast.expr | None) -> set[Shown]:
     """Return what a key and its placeholders can be: written out, or taken from an error."""
     if (text := module.text(node)) is not None:
@@ -255,50 +272,6 @@ def issues(sources: list[Module]) -> set[Shown]:
     return found
 
 
-def name_patterns(module: Module, kinds: str) -> set[str]:
-    """Return patterns of the translation keys in calls whose name matches `kinds`.
-
-    A key that a function computes can be any key-like constant of its module
-    that is not the key of a dictionary.
-    """
-    found: set[str] = set()
-    for name, call in calls(module.tree):
-        key = keyword(call, "translation_key")
-        if key is None or not re.fullmatch(kinds, name):
-            continue
-        if (text := module.text(key)) is not None:
-            found.add(re.escape(text))
-        elif isinstance(key, ast.JoinedStr):
-            found.add(pattern_of(module, key))
-        else:
-            found |= set(map(re.escape, key_like_constants(module.tree)))
-    for node in ast.walk(module.tree):
-        match node:
-            case ast.Assign(
-                targets=[ast.Name(id="_attr_translation_key")], value=value
-            ) if (text := module.text(value)) and "EntityDescription" in kinds:
-                found.add(re.escape(text))
-    return found
-
-
-def key_like_constants(tree: ast.Module) -> set[str]:
-    """Return the constants that look like a translation key."""
-    keys = {
-        id(key)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Dict)
-        for key in node.keys
-    }
-    return {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant)
-        and id(node) not in keys
-        and isinstance(node.value, str)
-        and re.fullmatch(r"[a-z]+(_[a-z]+)*", node.value)
-    }
-
-
 def family(module: Module, node: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
     """Return a class and those of our own that it inherits from, with their modules."""
     yield module, node
@@ -332,11 +305,14 @@ class FlowReader:
             and any(name == "async_show_form" for name, _ in calls(method))
         }
         self.flow = Flow()
+        # What the forms of the method that is read are given.
+        self._given: set[frozenset[str]] = set()
         for part_of, method in methods:
             self.module = part_of
             self._read(method)
 
     def _read(self, method: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self._given = set()
         for name, call in calls(method):
             if name == "async_show_menu":
                 self._menu(call)
@@ -373,7 +349,8 @@ class FlowReader:
         self.flow.fields.setdefault(step, set())
         options = keyword(call, "menu_options")
         assert isinstance(options, ast.Name), f"line {call.lineno}: which options?"
-        self.flow.menus[step] = set(self.module.names[options.id])
+        # One step may offer more to some than to others.
+        self.flow.menus.setdefault(step, set()).update(self.module.names[options.id])
 
     def _form(self, method: ast.AST, name: str, call: ast.Call) -> None:
         step = self.module.text(
@@ -385,6 +362,7 @@ class FlowReader:
             own = {arg.arg for arg in (*helper.args.args, *helper.args.kwonlyargs)}
             given |= {kw.arg for kw in call.keywords if kw.arg and kw.arg not in own}
         self.flow.steps.add(Shown(step, given))
+        self._given.add(given)
         fields = self.flow.fields.setdefault(step, set())
         for argument in (*call.args, *(kw.value for kw in call.keywords)):
             fields |= self._fields(argument, method)
@@ -408,18 +386,41 @@ class FlowReader:
         return found
 
     def _errors(self, method: ast.AST) -> None:
-        """Read `errors["field"] = "key"` and `errors={"base": key}`."""
+        """Read `errors["field"] = "key"` and `errors={"base": key}`.
+
+        What is caught by a class of another room than the client's says which keys there are.
+        Variables that all forms of the method are given are there for its errors, too.
+        """
+        given = frozenset.intersection(*self._given) if self._given else frozenset()
+        known: set[ast.AST] = set()
+        for handler in ast.walk(method):
+            if isinstance(handler, ast.ExceptHandler) and handler.name:
+                keys = caught(self.module, handler)
+                for node in ast.walk(handler):
+                    match node:
+                        case ast.Assign(
+                            targets=[ast.Subscript(value=ast.Name(id="errors"))],
+                            value=ast.Attribute(value=ast.Name(id=name), attr="key"),
+                        ) if keys and name == handler.name:
+                            known.add(node)
+                            self.flow.errors |= {Shown(key) for key in keys}
         for node in ast.walk(method):
+            if node in known:
+                continue
+            found: set[Shown] = set()
             match node:
                 case ast.Assign(
                     targets=[ast.Subscript(value=ast.Name(id="errors"))], value=value
                 ):
-                    self.flow.errors |= key_of(self.module, value, None)
+                    found = key_of(self.module, value, None)
                 case ast.keyword(arg="errors", value=value):
                     for part in ast.walk(value):
                         if isinstance(part, ast.Dict):
                             for error in part.values:
-                                self.flow.errors |= key_of(self.module, error, None)
+                                found |= key_of(self.module, error, None)
+            self.flow.errors |= {
+                Shown(one.key, one.placeholders | given) for one in found
+            }
 
 
 def flows() -> dict[str, Flow]:

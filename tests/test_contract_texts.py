@@ -14,6 +14,7 @@ from custom_components.smgw import verdict
 from custom_components.smgw.han.doctor import Outcome, Step
 
 from . import contract_code as code
+from .contract_names import name_patterns
 from .test_contract import INTEGRATION, read_json
 
 LANGUAGES = ("en", "de")
@@ -288,7 +289,7 @@ def test_names(
     """Each entity and device that is named by a key has a name, and no name is left over."""
     groups = english["entity"].values() if part == "entity" else [english.get(part, {})]
     known = {key for group in groups for key in group}
-    patterns = {p for module in sources for p in code.name_patterns(module, kinds)}
+    patterns = {p for module in sources for p in name_patterns(module, kinds)}
     for pattern in patterns:
         assert any(re.fullmatch(pattern, key) for key in known), (
             f"no name for {pattern}"

@@ -34,6 +34,7 @@ from homeassistant.util import dt as dt_util
 
 from .attempt import async_driver, login_subentry
 from .const import CONF_LOGIN, DOMAIN, SUBENTRY_LOGIN
+from .const_cls import SUBENTRY_PARTICIPANT, SUBENTRY_SWITCH
 from .discovery import BRIEF, announced_addresses, async_answers, async_well_known
 from .han import probe
 from .han.address import Address, parse_address
@@ -46,6 +47,8 @@ from .login_flow import LoginSubentryFlow
 from .login_steps import WAYS, LoginSteps, Place
 from .models import GatewayConfig, SmgwConfigEntry
 from .options_flow import SmgwOptionsFlow
+from .participant_flow import ParticipantSubentryFlow
+from .switch_flow import SwitchSubentryFlow
 
 USER_SCHEMA = probatio.Schema({probatio.Required(CONF_HOST): TextSelector()})
 CONF_NUMBER = "number"
@@ -82,7 +85,11 @@ class SmgwConfigFlow(
         cls, config_entry: ConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Return what can be added to a gateway."""
-        return {SUBENTRY_LOGIN: LoginSubentryFlow}
+        return {
+            SUBENTRY_LOGIN: LoginSubentryFlow,
+            SUBENTRY_PARTICIPANT: ParticipantSubentryFlow,
+            SUBENTRY_SWITCH: SwitchSubentryFlow,
+        }
 
     @override
     async def async_step_user(

@@ -7,6 +7,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
 from .checkup import Checkup, async_look
+from .const import SUBENTRY_LOGIN
 from .coordinator import SmgwCoordinator
 from .han.address import DEFAULT_PORT
 from .han.doctor import Finding
@@ -27,7 +28,7 @@ async def async_get_config_entry_diagnostics(
             "vendor": config.vendor,
             "usual_port": config.port == DEFAULT_PORT,
             "options": dict(entry.options),
-            "logins": len(entry.subentries),
+            "logins": len(list(entry.get_subentries_of_type(SUBENTRY_LOGIN))),
             "failed_with": entry.error_reason_translation_key,
         },
         "memory": _memory(memory),

@@ -203,7 +203,7 @@ class LoginSteps[ContextT: FlowContext, ResultT: FlowResult[Any, Any], HandlerT]
         if self._upload is None or self._upload[0] != file_id:
             try:
                 content = await self.hass.async_add_executor_job(
-                    _read_upload, self.hass, file_id
+                    read_upload, self.hass, file_id
                 )
             except (ValueError, OSError) as err:
                 raise FileLost from err
@@ -250,7 +250,7 @@ def _suggested(place: Place) -> dict[str, Any]:
     }
 
 
-def _read_upload(hass: HomeAssistant, file_id: str) -> bytes:
+def read_upload(hass: HomeAssistant, file_id: str) -> bytes:
     """Return the content of an uploaded file, which is deleted with it. Blocks.
 
     Raises `ValueError` if there is none.

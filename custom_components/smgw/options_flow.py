@@ -1,4 +1,7 @@
-"""How often to read: what makes sense for this gateway now, and what harms it."""
+"""Options: how often to read, what makes sense for this gateway now, and what harms it; the home.
+
+What concerns the home under control has steps of its own, in `home_options`.
+"""
 
 from typing import Any
 
@@ -19,21 +22,30 @@ from .const import (
     SUBENTRY_LOGIN,
 )
 from .han.driver import VENDORS, Vendor
+from .home_options import HomeOptionSteps
 from .models import GatewayConfig, SmgwConfigEntry
 from .pace import Pace
 from .schedule import MINUTE
+
+TOPICS = ("reading", "measured", "executor", "executors", "powers", "laboratory")
 
 # What the form reckons up, besides the present number of sessions.
 _EXAMPLES = (4, 6, 12)
 
 
-class SmgwOptionsFlow(OptionsFlow):
+class SmgwOptionsFlow(HomeOptionSteps, OptionsFlow):
     """Asks for the interval and, where a gateway keeps sessions, for their number."""
 
     config_entry: SmgwConfigEntry
     _chosen: dict[str, Any]
 
     async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask what it is about."""
+        return self.async_show_menu(step_id="init", menu_options=TOPICS)
+
+    async def async_step_reading(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Choose the form that fits the gateway."""
@@ -56,7 +68,7 @@ class SmgwOptionsFlow(OptionsFlow):
                 self._chosen[CONF_SESSIONS] = sessions
             if sessions > max(usual, self._pace().allowance.per_hour or 0):
                 return await self.async_step_more_sessions()
-            return self.async_create_entry(data=self._chosen)
+            return self._keep_reading(self._chosen)
         pace = self._pace()
         return self._form(
             "sessions",
@@ -76,7 +88,7 @@ class SmgwOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Show what more sessions bring, and what they risk."""
         if user_input is not None:
-            return self.async_create_entry(data=self._chosen)
+            return self._keep_reading(self._chosen)
         before, after = self._pace(), self._pace(self._chosen)
         return self._form(
             "more_sessions",
@@ -93,7 +105,7 @@ class SmgwOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Ask for the interval of a gateway with values of this moment."""
         if user_input is not None:
-            return self.async_create_entry(data=_minutes(user_input))
+            return self._keep_reading(_minutes(user_input))
         pace = self._pace()
         return self._form(
             "live",
@@ -107,7 +119,7 @@ class SmgwOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Ask for the interval of one that could have them, and has none now."""
         if user_input is not None:
-            return self.async_create_entry(data=_minutes(user_input))
+            return self._keep_reading(_minutes(user_input))
         pace = self._pace()
         return self._form(
             "not_live",
@@ -132,6 +144,15 @@ class SmgwOptionsFlow(OptionsFlow):
     def _pace(self, changes: dict[str, Any] | None = None) -> Pace:
         options = {**self.config_entry.options, **(changes or {})}
         return Pace.of(self._vendor, options, live=self._live)
+
+    def _keep_reading(self, chosen: dict[str, Any]) -> ConfigFlowResult:
+        """Keep what was chosen about reading, and all that is not about it."""
+        others = {
+            name: value
+            for name, value in self.config_entry.options.items()
+            if name not in (CONF_INTERVAL, CONF_SESSIONS)
+        }
+        return self.async_create_entry(data=others | chosen)
 
     def _form(
         self,

@@ -76,7 +76,7 @@ class TunnelKind(StrEnum):
     """We dial the gateway and name the participant by SOCKS5 (HKS3)."""
     OUT_SNI = "out_sni"
     """We dial the gateway and name the participant by the TLS server name (HKS3)."""
-    IN = "in"
+    INBOUND = "inbound"
     """The gateway dials us (HKS4, HKS5)."""
     DIRECT = "direct"
     """The participant dials us without a gateway: laboratory only, no standard."""
@@ -127,7 +127,7 @@ class ChannelConfig:
     peers: tuple[str, ...]
     """SHA-256 of the other side's certificates, 64 small hex digits: one, or two while it is renewed."""
     curve: str
-    """Of the other side's key, and so of ours: a name of `han.client_certificate.CURVES`."""
+    """Of the other side's key, and so of ours: a name of `cls.certificates.CURVES`."""
     identities: tuple[StoredIdentity, ...]
     """The one in use, then the one to come."""
     inner: tuple[str, ...] = ()

@@ -27,6 +27,10 @@ type Flow = dict[str, Any]
 async def start(hass: HomeAssistant, entry: MockConfigEntry) -> Flow:
     """Open the options."""
     flow: Flow = await hass.config_entries.options.async_init(entry.entry_id)
+    assert flow["type"] is FlowResultType.MENU
+    flow = await hass.config_entries.options.async_configure(
+        flow["flow_id"], {"next_step_id": "reading"}
+    )
     assert flow["type"] is FlowResultType.FORM
     return flow
 

@@ -107,7 +107,7 @@ def test_channel() -> None:
 def test_inbound_channel() -> None:
     """A listener has an address of its own, and may pass the stream on."""
     channel = participant(
-        tunnel="in",
+        tunnel="inbound",
         host=None,
         bind_host="::1",
         bind_port=8443,
