@@ -9,6 +9,8 @@ from typing import Any
 from hypothesis import settings
 import pytest
 
+from custom_components.smgw.cls.callers import Caller
+from custom_components.smgw.cls.http import HttpStream
 from custom_components.smgw.cls.identity import Identity
 from custom_components.smgw.cls.model import (
     ChannelPhase,
@@ -23,6 +25,7 @@ from custom_components.smgw.cls.room import ClsRoom
 from custom_components.smgw.control.keys import LedgerKey
 from custom_components.smgw.control.ledger import Ledger
 from custom_components.smgw.control.store import Store
+from tests.control.conftest import verifier  # noqa: F401
 from tests.control.helpers import FakeClock
 from tests.control.house import Bench
 
@@ -235,3 +238,46 @@ async def make_lab(socket_enabled: None, tmp_path: Any) -> AsyncGenerator[MakeLa
 async def lab(make_lab: MakeLab) -> Lab:
     """A lab on P-256, in real time."""
     return await make_lab()
+
+
+@dataclass
+class Desk:
+    """The API alone: connections without TLS, for what has nothing to do with it."""
+
+    lab: Lab
+    servers: list[asyncio.Server] = field(default_factory=list)
+    emts: list[Emt] = field(default_factory=list)
+    streams: list[HttpStream] = field(default_factory=list)
+
+    async def emt(self, whose: str = "supplier", **more: Any) -> Emt:
+        """Return a new connection of a participant."""
+        caller = Caller(
+            participant_id=whose, tunnel=TunnelKind.DIRECT, outer="ab" * 32, **more
+        )
+        api = self.lab.room._api
+        loop = asyncio.get_running_loop()
+
+        def accept() -> HttpStream:
+            self.streams.append(api.stream(caller))
+            return self.streams[-1]
+
+        server = await loop.create_server(accept, "127.0.0.1", 0)
+        self.servers.append(server)
+        port = server.sockets[0].getsockname()[1]
+        emt = Emt(*await asyncio.open_connection("127.0.0.1", port))
+        self.emts.append(emt)
+        return emt
+
+
+@pytest.fixture
+async def desk(lab: Lab) -> AsyncGenerator[Desk]:
+    """The API alone."""
+    made = Desk(lab)
+    yield made
+    for emt in made.emts:
+        emt.writer.transport.abort()
+    for server in made.servers:
+        server.close()
+        await server.wait_closed()
+    for stream in made.streams:
+        await stream.gone()

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from ..control.errors import InvalidInput, LedgerError
 from ..control.reasons import Reason
@@ -71,6 +71,8 @@ class Api:
         self, request: web.BaseRequest, stream: HttpStream
     ) -> web.StreamResponse:
         caller = stream.caller
+        if request.version not in (HttpVersion10, HttpVersion11):
+            raise Problem(Code.BAD_REQUEST, closing=True)
         found = find(request.raw_path.partition("?")[0])
         route = found.routes.get(request.method)
         self._count(caller, write=route is not None and route.is_write)

@@ -48,6 +48,7 @@ class HttpStream(web.RequestHandler):
 
     __slots__ = (
         "_clock",
+        "_serving",
         "begun",
         "busy",
         "caller",
@@ -77,6 +78,19 @@ class HttpStream(web.RequestHandler):
         self.wanted = asyncio.Event()
         """Set while the stream is wanted for something else than to wait: the next request is there, or it is to end."""
         self.on_lost: Callable[[BaseException | None], None] = lambda _: None
+        self._serving: asyncio.Task[None] | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self._serving = self._task_handler
+
+    async def gone(self) -> None:
+        """Let go of what is still at work for a connection that is over; a command that was taken goes on."""
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -117,7 +131,9 @@ class HttpStream(web.RequestHandler):
         self.heard = self._clock()
 
     def finish(self, response: web.StreamResponse) -> None:
-        """Make an answer the last one, if it is to be."""
+        """Make an answer the last one, if it is to be; nobody needs to know what we are made of."""
+        if not response.prepared:
+            response.headers["Server"] = "smgw"
         if self.draining:
             response.force_close()
 
@@ -139,7 +155,9 @@ class HttpStream(web.RequestHandler):
             code = Code.BAD_REQUEST
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
-        return problem_response(Problem(code, closing=True))
+        response = problem_response(Problem(code, closing=True))
+        self.finish(response)
+        return response
 
 
 def _too_large(exc: BaseException | None) -> bool:

@@ -1,7 +1,7 @@
 """A stream that is up: served until it ends, watched for silence, ended in time for a new one."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,7 @@ class Session:
     ended: asyncio.Future[ChannelError] | None = None
     _drain: Callable[[], None] = lambda: None
     _begun: Callable[[], float | None] = lambda: None
+    _gone: Callable[[], Awaitable[None]] | None = None
     _drained: bool = False
 
     async def serve(self, lifetime: float) -> ChannelError:
@@ -82,6 +83,7 @@ class Session:
         http = self.api.stream(caller)
         http.on_lost = self._lost
         self._drain, self._begun = http.drain, lambda: http.begun
+        self._gone = http.gone
         self.stream.hand_over(http)
         return http
 
@@ -128,3 +130,5 @@ class Session:
         if self.ended is not None and not self.ended.done():
             await asyncio.wait([self.ended], timeout=CLOSE_SECONDS)
         self.stream.transport.abort()
+        if self._gone is not None:
+            await self._gone()
