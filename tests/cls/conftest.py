@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+import ssl
 from typing import Any
 
 from hypothesis import settings
@@ -166,10 +167,19 @@ class Lab:
         }
         return TunnelConfig(**(fields | more))
 
-    async def knock(self, config: TunnelConfig, peer: Identity, **more: Any) -> Emt:
+    async def knock(
+        self,
+        config: TunnelConfig,
+        peer: Identity,
+        *,
+        suites: str | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> Emt:
         """Dial us as a gateway does, and return the EMT behind it."""
         assert config.listen is not None
-        context = gateway_context(peer, self.own, server=False, **more)
+        context = context or gateway_context(peer, self.own, server=False)
+        if suites is not None:
+            context.set_ciphers(suites)
         reader, writer = await asyncio.open_connection(
             config.listen.host, config.listen.port, ssl=context
         )
