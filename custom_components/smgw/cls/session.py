@@ -18,7 +18,8 @@ from .stream import CLOSE_SECONDS, Stream
 SILENCE = 180.0
 """Seconds without a byte after which the other end must be gone."""
 HEADER_SECONDS = 30.0
-_LOOK = 10.0
+_LOOK = 30.0
+"""Seconds between two looks at whether a request has been coming in for too long."""
 GRACE = 90.0
 """Seconds in which a last request may come that is answered with `Connection: close`: everybody asks once a minute."""
 
