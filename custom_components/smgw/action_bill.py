@@ -23,7 +23,7 @@ from .action_profile import head, registers
 from .const import DOMAIN
 from .counting import Counting
 from .faults import for_tariff
-from .han.history import Contract, Profile, Span
+from .han.history import Contract, Span
 from .rides import async_read
 from .seals import async_judge
 from .tariff import bill, supplier
@@ -89,8 +89,10 @@ async def _async_content(hass: HomeAssistant, call: ServiceCall) -> bytes | None
 
 
 def _check_period(wanted: Asked) -> None:
-    """Raise `PeriodInvalid` for what cannot be read, or has yet to come."""
+    """Raise `PeriodInvalid` for what cannot be read, has yet to come, or may not be."""
     period = wanted.period
+    if wanted.use_case == 1:
+        bill.check_taf1(period)
     if period.end > dt_util.utcnow():
         raise PeriodInvalid("not over yet")
     if period.end - period.start > _LONGEST:
@@ -124,7 +126,12 @@ async def _async_bill(
         hass, memory, target.coordinator.gateway_id, readout.signed(span)
     )
     checked = await hass.async_add_executor_job(
-        _checked, profile, wanted, counting.found(readout)
+        billing.check,
+        profile,
+        wanted.period,
+        wanted.tariff,
+        wanted.prices,
+        counting.found(readout),
     )
     return {
         **head(target, login.title, Span(period.start, period.end)),
@@ -135,16 +142,6 @@ async def _async_bill(
         "taf": wanted.use_case,
         "note": texts.say("for_information"),
     }
-
-
-def _checked(
-    profile: Profile, wanted: Asked, counted: billing.Counted
-) -> billing.Checked:
-    """Return the bill. Raises `TariffError`."""
-    if wanted.use_case == 1:
-        # Its own rules of the period.
-        bill.taf1(billing.usable_values(profile), wanted.period)
-    return billing.check(profile, wanted.period, wanted.tariff, wanted.prices, counted)
 
 
 def _check_contract(

@@ -9,6 +9,7 @@ from homeassistant.util import dt as dt_util
 
 from .billing import Checked, StageBill
 from .han.history import LogEntry, Profile, ProfileRow, Span
+from .han.log_kinds import kind_of
 from .han.model import Register
 from .readout import gaps, unusable
 from .registers import describe
@@ -109,6 +110,7 @@ def log_entry(entry: LogEntry) -> dict[str, Any]:
         "level": entry.level.value,
         "success": entry.success,
         "event_id": entry.event_id or None,
+        "kind": kind_of(entry).value,
         "text": entry.text,
     }
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import tempfile
 import threading
 import time
 from types import MappingProxyType
@@ -215,15 +217,23 @@ async def shut_down(
 
 @pytest.fixture
 def upload(
-    hass: HomeAssistant, hass_client: ClientSessionGenerator, hass_admin_user: MockUser
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Any:
     """Upload a file as the browser does; return its id."""
+    # Home Assistant's folder for uploads has one name, whoever else runs tests.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     async def send(content: bytes, name: str = "zugang.p12") -> str:
         # logged in anew, as time may have passed
         token = await hass.auth.async_create_refresh_token(
             hass_admin_user, f"https://owner.example/{uuid4()}"
         )
+        # As in Home Assistant's own server: views come at any time.
+        monkeypatch.setattr(hass.http.app.router, "freeze", lambda: None)
         client = await hass_client(hass.auth.async_create_access_token(token))
         form = FormData()
         form.add_field("file", content, filename=name)

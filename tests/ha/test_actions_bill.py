@@ -262,3 +262,154 @@ async def test_one_price_for_gas(
             windows=[NIGHT],
         )
     assert error.value.translation_key == "tariff_period"
+
+
+def supplier_file(
+    gateway_id: str,
+    contract: dict[str, Any],
+    use_case: int = 2,
+    first: str = "2026-10-01",
+) -> str:
+    """Return a supplier's tariff file of October: high tariff from 6 to 22 h."""
+    switches = "".join(
+        f"<DayTimeProfile><startTime><hour>{hour}</hour><minute>0</minute></startTime>"
+        f"<tariffNumber>{stage}</tariffNumber></DayTimeProfile>"
+        for hour, stage in ((0, 2), (6, 1), (22, 2))
+    )
+    days = "".join(
+        "<SpecialDayProfile><specialDayDate><year>2026</year><month>10</month>"
+        f"<dayOfMonth>{day}</dayOfMonth></specialDayDate><dayId>1</dayId>"
+        "</SpecialDayProfile>"
+        for day in range(1, 32)
+    )
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<UsagePoints xmlns="http://vde.de/AR_2418-6.xsd" xmlns:espi="http://naesb.org/espi">
+ <UsagePoint>
+  <espi:ServiceCategory><espi:kind>0</espi:kind></espi:ServiceCategory>
+  <usagePointId>{contract["metering_point"]}</usagePointId>
+  <InvoicingParty><invoicingPartyId>Demo EVU</invoicingPartyId></InvoicingParty>
+  <SMGW><smgwId>{gateway_id}</smgwId></SMGW>
+  <tariffName>{contract["name"]}</tariffName>
+  <AnalysisProfile>
+   <tariffUseCase>{use_case}</tariffUseCase><tariffId>october</tariffId>
+   <billingPeriod><duration>2682000</duration><start>{first}T00:00:00+02:00</start></billingPeriod>
+   <TariffStage><tariffNumber>1</tariffNumber><description>HT</description></TariffStage>
+   <TariffStage><tariffNumber>2</tariffNumber><description>NT</description></TariffStage>
+   <defaultTariffNumber>1</defaultTariffNumber>
+   <TariffChangeTrigger><TimeTrigger>
+    <DayProfile><dayId>1</dayId>{switches}</DayProfile>{days}
+   </TimeTrigger></TariffChangeTrigger>
+  </AnalysisProfile>
+ </UsagePoint>
+</UsagePoints>"""
+
+
+@pytest.fixture
+async def contract(
+    hass: HomeAssistant, free: MockConfigEntry, timeline: Timeline
+) -> dict[str, Any]:
+    """The household's contract, as an export names it; a session is free again."""
+    answer = await act(
+        hass,
+        "export",
+        device_id=device(hass, free, HOUSE),
+        start="2026-11-19 00:00:00",
+        format="xml",
+    )
+    await timeline.go_to(FREE + timedelta(minutes=14))
+    found: dict[str, Any] = answer["contract"]
+    return found
+
+
+async def test_the_suppliers_file(
+    hass: HomeAssistant,
+    free: MockConfigEntry,
+    gateway: Any,
+    contract: dict[str, Any],
+    upload: Any,
+) -> None:
+    """Uploaded or as text: the file names period and stages."""
+    file = supplier_file(gateway.gateway_id, contract)
+    answer = await bill(hass, free, tariff_file=await upload(file.encode(), "t.xml"))
+    first, last = date(2026, 10, 1), date(2026, 10, 31)
+    assert (answer["first_day"], answer["last_day"]) == ("2026-10-01", "2026-10-31")
+    assert answer["taf"] == 2
+    assert answer["tariff"] == contract["name"]
+    assert [one["name"] for one in answer["stages"][:2]] == ["HT", "NT"]
+    assert energies(answer) == by_hand(gateway, first, last, stage_of_day)
+    assert await bill(hass, free, tariff_text=file) == answer
+    # For TAF 1 whole months only.
+    month = supplier_file(gateway.gateway_id, contract, use_case=1)
+    assert (await bill(hass, free, tariff_text=month))["taf"] == 1
+    with pytest.raises(ServiceValidationError) as error:
+        await bill(hass, free, tariff_text=month, last_day="2026-10-30")
+    assert error.value.translation_key == "tariff_period"
+
+
+@PPC
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("<smgwId>E", "<smgwId>F"), "tariff_other_contract"),
+        (("<tariffName>", "<tariffName>x"), "tariff_other_contract"),
+        (("<hour>6</hour>", "<hour>5</hour><second>1</second>"), "tariff_invalid"),
+        (("<UsagePoint>", "<Usage>"), "tariff_unreadable"),
+        (("2026-10-01T", "2026-11-01T"), "tariff_invalid"),
+    ],
+    ids=str,
+)
+async def test_another_file(
+    hass: HomeAssistant,
+    free: MockConfigEntry,
+    gateway: Any,
+    contract: dict[str, Any],
+    change: tuple[str, str],
+    key: str,
+) -> None:
+    """What is not for this contract, or breaks a rule, is refused with its reason."""
+    file = supplier_file(gateway.gateway_id, contract)
+    assert change[0] in file
+    with pytest.raises(ServiceValidationError) as error:
+        await bill(hass, free, tariff_text=file.replace(*change))
+    assert error.value.translation_key == key
+    assert str(error.value)
+
+
+@PPC
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        ({}, "tariff_period"),
+        ({"first_day": "2026-11-10", "last_day": "2026-11-09"}, "tariff_period"),
+        ({"first_day": "2026-11-10", "last_day": "2026-11-20"}, "tariff_period"),
+        ({"first_day": "2019-11-10", "last_day": "2026-11-19"}, "tariff_period"),
+        ({"first_day": "2019-11-10", "last_day": "2019-11-19"}, "nothing_kept"),
+        (
+            {**OCTOBER, "windows": [{"stage": 1, "from": "06:05", "to": "22:00"}]},
+            "tariff_invalid",
+        ),
+        ({"tariff_file": "4a5b7c3e-0000-4000-8000-000000000000"}, "upload_gone"),
+        ({**OCTOBER, "register": "1-0:3.8.0"}, "no_such_register"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_billed(
+    hass: HomeAssistant, free: MockConfigEntry, data: dict[str, Any], key: str
+) -> None:
+    """Each mistake has its own words."""
+    with pytest.raises(ServiceValidationError) as error:
+        await bill(hass, free, **data)
+    assert error.value.translation_key == key
+    assert str(error.value)
+
+
+@PPC
+async def test_no_reading_at_midnight(
+    hass: HomeAssistant, free: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """Without one at the beginning nothing can be billed."""
+    begin = midnight(date(2026, 11, 18))
+    gateway.override(HOUSE, IMPORT, begin, istvalide="2")
+    with pytest.raises(ServiceValidationError) as error:
+        await bill(hass, free, first_day="2026-11-18", last_day="2026-11-18")
+    assert error.value.translation_key == "tariff_profile_incomplete"

@@ -8,6 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.const import CONF_INTERVAL
+from custom_components.smgw.han.log_kinds import LogKind
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from simulator.clock import SimClock
@@ -68,6 +69,8 @@ async def test_four_weeks(
         assert entry["text"]
         assert entry["level"] in {"info", "warning", "error", "fatal", "other"}
         assert entry["success"] in {True, False, None}
+        assert entry["kind"] in set(LogKind)
+    assert {entry["kind"] for entry in entries} > {"login"}
     assert ("seal" in answer) == isinstance(gateway, PpcGateway)
     if "seal" in answer:
         assert answer["seal"]["verdict"] == "intact_known"

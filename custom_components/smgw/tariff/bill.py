@@ -102,14 +102,19 @@ class Bill:
         )
 
 
+def check_taf1(period: Period) -> None:
+    """Raise `PeriodInvalid` for a period that TAF 1 does not know."""
+    if period.months not in _TAF1_MONTHS:
+        raise PeriodInvalid("not 1, 2, 3, 6 or 12 whole months")
+
+
 def taf1(values: Mapping[datetime, Decimal], period: Period) -> Decimal:
     """Return what was counted in a period of TAF 1.
 
     Raises `PeriodInvalid` unless it is of 1, 2, 3, 6 or 12 whole months, and
     `ProfileIncomplete` without readings at its start and end.
     """
-    if period.months not in _TAF1_MONTHS:
-        raise PeriodInvalid("not 1, 2, 3, 6 or 12 whole months")
+    check_taf1(period)
     start, end = _borders(values, period)
     return end - start
 
