@@ -28,6 +28,7 @@ from . import answers
 from .const import DOMAIN
 from .merging import merge
 from .statistics import Row, as_data
+from .writer import async_done
 
 SERVICE_MERGE_HISTORY = "merge_history"
 _SCHEMA = probatio.Schema({probatio.Required(ATTR_ENTITY_ID): cv.entity_id})
@@ -70,7 +71,7 @@ async def _async_merge(hass: HomeAssistant, entity_id: str) -> dict[str, Any]:
         )
     recorder = get_instance(hass)
     # Rows of a moment ago are not to be missed.
-    await recorder.async_block_till_done()
+    await async_done(recorder)
     stored = await recorder.async_add_executor_job(_stored, hass, entity_id, statistic)
     if stored is None or not stored.live:
         raise ServiceValidationError(
@@ -93,7 +94,7 @@ async def _async_merge(hass: HomeAssistant, entity_id: str) -> dict[str, Any]:
         )
     if plan.rows:
         async_import_statistics(hass, stored.metadata, as_data(plan.rows))
-    await recorder.async_block_till_done()
+    await async_done(recorder)
     return {
         "entity_id": entity_id,
         "statistic_id": statistic,

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from homeassistant.components.recorder.core import Recorder
 from homeassistant.components.recorder.statistics import (
     async_add_external_statistics,
     statistics_during_period,
 )
+from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
@@ -38,6 +40,17 @@ from .texts import Texts
 # Rows that near tell the base; only what lies apart makes us look through the rest.
 _NEAR = timedelta(days=31)
 _EVER = dt_util.utc_from_timestamp(0)
+
+
+async def async_done(recorder: Recorder) -> None:
+    """Return when the recorder has done all that it was asked for.
+
+    Its own `async_block_till_done` does not wait for what is just being done.
+    """
+    if recorder.is_alive():
+        done: asyncio.Future[None] = recorder.hass.loop.create_future()
+        recorder.queue_task(SynchronizeTask(done))
+        await done
 
 
 class Counted(NamedTuple):
@@ -69,13 +82,13 @@ class Writer:
             texts = await self._async_texts()
             for one in counted:
                 # Rows of a moment ago are not to be read before they are there.
-                await recorder.async_block_till_done()
+                await async_done(recorder)
                 statistic = statistic_id(self._gateway_id, one.register)
                 near = await recorder.async_add_executor_job(
                     _near, self._hass, statistic, one.readings
                 )
                 self._queue(statistic, one, near, texts)
-            await recorder.async_block_till_done()
+            await async_done(recorder)
 
     async def async_settle(self, registers: Iterable[tuple[Register, Measure]]) -> None:
         """Have the oldest row of each statistic begin with the sum 0.
@@ -86,20 +99,20 @@ class Writer:
         async with self._lock:
             recorder = get_instance(self._hass)
             for register, recorded in registers:
-                await recorder.async_block_till_done()
+                await async_done(recorder)
                 statistic = statistic_id(self._gateway_id, register)
                 rows = await recorder.async_add_executor_job(
                     _rows, self._hass, statistic, _EVER, None
                 )
                 if rows and rows[0].sum:
                     self._lift(statistic, rows[0].start, -rows[0].sum, recorded)
-            await recorder.async_block_till_done()
+            await async_done(recorder)
 
     async def async_empty(self, registers: Iterable[Register]) -> set[Register]:
         """Return the registers whose statistic has no row (any more). Raises as above."""
         async with self._lock:
             recorder = get_instance(self._hass)
-            await recorder.async_block_till_done()
+            await async_done(recorder)
             return await recorder.async_add_executor_job(
                 _without_rows, self._hass, self._gateway_id, list(registers)
             )
