@@ -142,7 +142,7 @@ class Lab:
         self.gateways.append(made)
         return made
 
-    def out(self, gateway: Gateway, **more: Any) -> TunnelConfig:
+    def out(self, gateway: Gateway, /, **more: Any) -> TunnelConfig:
         """Return the tunnel that we open."""
         fields: dict[str, Any] = {
             "tunnel_id": "t",
@@ -155,7 +155,7 @@ class Lab:
         }
         return TunnelConfig(**(fields | more))
 
-    def into(self, peer: Identity, **more: Any) -> TunnelConfig:
+    def into(self, peer: Identity, /, **more: Any) -> TunnelConfig:
         """Return the tunnel that a gateway opens."""
         fields: dict[str, Any] = {
             "tunnel_id": "t",

@@ -57,15 +57,17 @@ def test_anything(data: bytes, cuts: list[int]) -> None:
     assert connect.done <= (opened and reason is None)
 
 
-@pytest.mark.parametrize("code", range(1, 256))
-def test_every_reply_has_its_code(code: int) -> None:
+def test_every_reply_has_its_code() -> None:
     """Also where the gateway says no more than that."""
-    connect = socks.Connect(EMT)
-    connect.received(b"\x05\x00")
-    with pytest.raises(ChannelError) as raised:
-        connect.received(bytes((5, code)))
-    expected = list(socks.REPLIES.values())[code - 1] if code < 9 else None
-    assert raised.value.reason is (expected or Reason.SOCKS_UNKNOWN)
+    found = {}
+    for code in range(1, 256):
+        connect = socks.Connect(EMT)
+        connect.received(b"\x05\x00")
+        with pytest.raises(ChannelError) as raised:
+            connect.received(bytes((5, code)))
+        found[code] = raised.value.reason
+    assert {code: found.pop(code) for code in range(1, 9)} == socks.REPLIES
+    assert set(found.values()) == {Reason.SOCKS_UNKNOWN}
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ class Listener(Tunnel):
     def __init__(self, *args: Any) -> None:
         """Take what a tunnel takes."""
         super().__init__(*args)
-        self._knocking: set[asyncio.Task[None]] = set()
+        self._knocking: dict[asyncio.Task[None], None] = {}
         self._streams: dict[asyncio.Task[None], None] = {}
-        """In the order they came."""
+        """Both in the order they came."""
 
     @override
     async def run(self) -> None:
@@ -68,14 +68,14 @@ class Listener(Tunnel):
 
     def _arrived(self, raw: asyncio.Transport, gate: Gate) -> None:
         if len(self._knocking) >= MOST_HANDSHAKES:
-            raw.abort()
-            return
+            # The oldest: whoever means it is through with the handshake at once.
+            next(iter(self._knocking)).cancel()
         task = asyncio.get_running_loop().create_task(self._accept(raw, gate))
-        self._knocking.add(task)
+        self._knocking[task] = None
         task.add_done_callback(self._gone)
 
     def _gone(self, task: asyncio.Task[None]) -> None:
-        self._knocking.discard(task)
+        self._knocking.pop(task, None)
         self._streams.pop(task, None)
         if not task.cancelled() and (err := task.exception()) is not None:
             _LOGGER.error("A connection failed", exc_info=err)
@@ -96,7 +96,7 @@ class Listener(Tunnel):
         except BaseException:
             raw.abort()
             raise
-        self._knocking.discard(task)
+        self._knocking.pop(task, None)
         self._streams[task] = None
         if len(self._streams) > MOST_STREAMS:
             # A gateway that has forgotten its connections must not wait until we notice.

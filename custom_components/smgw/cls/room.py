@@ -1,5 +1,6 @@
 """All tunnels of the home: each stands for itself, and only what changed is cut."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 from .api import Api
@@ -19,15 +20,21 @@ class ClsRoom:
         self._ports = ports
         self._api = Api(ports)
         self._tunnels: dict[str, Tunnel] = {}
+        self._changing = asyncio.Lock()
 
     async def configure(self, configs: Iterable[TunnelConfig]) -> None:
         """Have these tunnels and no others; those that stay as they are go on undisturbed. Raises BadConfig."""
         wanted = {config.tunnel_id: config for config in configs}
         _check_apart(wanted)
-        for tunnel_id, tunnel in list(self._tunnels.items()):
-            if wanted.get(tunnel_id) != tunnel.config:
-                del self._tunnels[tunnel_id]
-                await tunnel.close()
+        async with self._changing:
+            await self._change(wanted)
+
+    async def _change(self, wanted: Mapping[str, TunnelConfig]) -> None:
+        gone = [t for name, t in self._tunnels.items() if wanted.get(name) != t.config]
+        # All of them before any is opened: one may take the place of another.
+        await asyncio.gather(*(tunnel.close() for tunnel in gone))
+        for tunnel in gone:
+            del self._tunnels[tunnel.config.tunnel_id]
         for tunnel_id, config in wanted.items():
             if tunnel_id not in self._tunnels:
                 kind = Dialler if config.kind.dials else Listener

@@ -45,6 +45,7 @@ class Session:
     _drain: Callable[[], None] = lambda: None
     _begun: Callable[[], float | None] = lambda: None
     _gone: Callable[[], Awaitable[None]] | None = None
+    _served: bool = False
     _drained: bool = False
 
     async def serve(self, lifetime: float) -> ChannelError:
@@ -55,6 +56,7 @@ class Session:
         self.ended = asyncio.get_running_loop().create_future()
         try:
             end = await self._begin()
+            self._served = True
             watch = asyncio.ensure_future(self._watch(end, lifetime))
             try:
                 await asyncio.wait(
@@ -127,8 +129,8 @@ class Session:
 
     async def _close(self) -> None:
         """End the stream in good order, or after a moment without."""
-        self.stream.transport.close()
-        if self.ended is not None and not self.ended.done():
+        if self._served and self.ended is not None and not self.ended.done():
+            self.stream.transport.close()
             await asyncio.wait([self.ended], timeout=CLOSE_SECONDS)
         self.stream.transport.abort()
         if self._gone is not None:

@@ -205,6 +205,7 @@ async def start_tls(
 ) -> asyncio.Transport:
     """Return the transport inside. Raises ChannelError."""
     loop = asyncio.get_running_loop()
+    token = tls.WIRE.set(transport)
     try:
         made = await loop.start_tls(
             transport,
@@ -217,6 +218,8 @@ async def start_tls(
         )
     except OSError as err:
         raise alerts.of_handshake(err) from err
+    finally:
+        tls.WIRE.reset(token)
     if made is None:
         raise ChannelError(ChannelReason.TLS_CUT)
     return made

@@ -5,7 +5,9 @@ and of the peer's. The peer's certificate is compared with its fingerprint in co
 No tickets, no renegotiation, no compression.
 """
 
+import asyncio
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import datetime
 import ssl
 from typing import Any, override
@@ -26,6 +28,8 @@ SUITES = (
 )
 # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name: our own clock decides, which may be the gateway's.
 _NO_CHECK_TIME = 0x200000
+WIRE: ContextVar[asyncio.WriteTransport | None] = ContextVar("WIRE", default=None)
+"""What a handshake that is being made writes to."""
 _OPENSSL_NAMES = {"secp256r1": "prime256v1"}
 
 
@@ -34,6 +38,8 @@ class _Handshake(ssl.SSLObject):
 
     context: PinnedContext
     incoming: ssl.MemoryBIO
+    outgoing: ssl.MemoryBIO
+    wire: asyncio.WriteTransport | None
     peek: Peek
     facts: Facts | None = None
     refusal: ChannelReason | None = None
@@ -49,6 +55,8 @@ class _Handshake(ssl.SSLObject):
         try:
             super().do_handshake()
         except ssl.SSLError as err:
+            if not isinstance(err, ssl.SSLWantReadError):
+                self._last_word()
             # Also where OpenSSL would go on: what it wants to answer, our certificate among it, is still in memory.
             if self.refusal is not None:
                 raise PeerRefused(self.refusal) from err
@@ -57,6 +65,11 @@ class _Handshake(ssl.SSLObject):
         self._look(self.getpeercert(True) or b"")
         if self.refusal is not None:
             raise PeerRefused(self.refusal)
+
+    def _last_word(self) -> None:
+        """Let the peer know why: asyncio hangs up without sending the alert that OpenSSL has ready."""
+        if self.wire is not None and (alert := self.outgoing.read()):
+            self.wire.write(alert)
 
     def _look(self, leaf: bytes) -> None:
         """Let OpenSSL trust the certificate if it is the right one; else it will refuse it."""
@@ -89,7 +102,8 @@ class PinnedContext(ssl.SSLContext):
         """Make a handshake that can see what comes in."""
         made = super().wrap_bio(incoming, outgoing, *args, **kw)
         assert isinstance(made, _Handshake)
-        made.incoming, made.peek = incoming, Peek()
+        made.incoming, made.outgoing, made.peek = incoming, outgoing, Peek()
+        made.wire = WIRE.get()
         return made
 
 
