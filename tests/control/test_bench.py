@@ -20,7 +20,7 @@ async def test_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert result.rows == 20 * 6 + 4 - 2
     assert len(result.effect) == len(result.answer) == 20
     assert min(result.append + result.effect) > 0
-    assert {goal for _, _, goal in bench.lines_of_ledger(result)} >= {
+    assert {line.goal for line in bench.lines_of_ledger(result)} >= {
         "at most 2",
         "under 2",
     }

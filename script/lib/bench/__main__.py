@@ -1,9 +1,10 @@
-"""The bench: measure, print the table, judge."""
+"""The bench: measure, print the tables, judge."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Awaitable, Callable
 import os
 from pathlib import Path
 import signal
@@ -12,14 +13,17 @@ import tempfile
 
 from ha_process import ROOT
 
-from .cases import POLLS
+from .cases import HISTORY, POLLS
 from .flats import FLATS, MAKERS, measure_house, measure_starts
 from .flats_verdict import flats_lines
+from .history import lines_of_history, measure_history
+from .imports import lines_of_imports, measure_imports
+from .ledger import lines_of_ledger, measure_ledger
 from .machine import facts, programs_of
 from .measure import measure_parsing, measure_polls
 from .process import BenchError
-from .report import flats_table, listing, page, table
-from .verdict import FlatsLine, Line, line_of_parsing, lines_of
+from .report import PARTS, Findings, page, tables
+from .verdict import line_of_parsing, lines_of
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
@@ -27,15 +31,20 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 def main() -> int:
     """Run; 1 if a goal is missed or the measurement failed."""
     parser = argparse.ArgumentParser(
-        prog="script/bench", description="Our client beside a published one."
+        prog="script/bench", description="Our clients beside published ones, and more."
     )
     parser.add_argument("--write", action="store_true", help="docs/benchmarks.md too")
-    write: bool = parser.parse_args().write
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(_PARTS)}; default all")
+    given = parser.parse_args()
+    if unknown := set(given.parts) - _PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if given.write and given.parts:
+        parser.error("the document holds all parts")
     # The gateway and the clients end with us, however we end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return asyncio.run(_run(Path(folder), write=write))
+            return asyncio.run(_run(Path(folder), given.parts, write=given.write))
         except BenchError as err:
             sys.stderr.write(f"FAILED: {err}. Mend that and run script/bench again\n")
             return 1
@@ -43,40 +52,58 @@ def main() -> int:
             return 130
 
 
-async def _run(folder: Path, *, write: bool) -> int:
-    load = os.getloadavg()[0]
-    lines: list[Line] = []
-    programs: dict[str, str] = {}
-    for case in POLLS:
-        result = await measure_polls(case, folder)
-        lines += lines_of(result)
-        programs |= programs_of(result)
-    lines.append(line_of_parsing(await measure_parsing(folder)))
-    flats = await _flats(folder)
-    about = [*facts(load), *programs.items()]
-    print(table(lines), flats_table(flats), listing(about), sep="\n\n")
+async def _run(folder: Path, parts: list[str], *, write: bool) -> int:
+    findings = Findings(facts(os.getloadavg()[0]))
+    for part in parts or _PARTS:
+        await _PARTS[part](folder, findings)
+    print(tables(findings))
     if write:
         DOCUMENT.parent.mkdir(exist_ok=True)
-        DOCUMENT.write_text(page(lines, flats, about), encoding="utf-8")
-    everything: list[Line | FlatsLine] = [*lines, *flats]
-    missed = [line for line in everything if not line.met]
+        DOCUMENT.write_text(page(findings), encoding="utf-8")
+    missed = [line for line in findings.lines if not line.met]
     for line in missed:
         sys.stderr.write(
             f"FAILED: {line.case}: {line.measure}: {line.ours}, not {line.goal}. "
-            "Run it on a quiet machine; if it stays, profile the client\n"
+            "Run it on a quiet machine; if it stays, profile it\n"
         )
     return int(bool(missed))
 
 
-async def _flats(folder: Path) -> list[FlatsLine]:
-    lines: list[FlatsLine] = []
+async def _clients(folder: Path, findings: Findings) -> None:
+    programs: dict[str, str] = {}
+    for case in POLLS:
+        result = await measure_polls(case, folder)
+        findings.clients += lines_of(result)
+        programs |= programs_of(result)
+    findings.clients.append(line_of_parsing(await measure_parsing(folder)))
+    findings.about += programs.items()
+
+
+async def _history(folder: Path, findings: Findings) -> None:
+    for case in HISTORY:
+        findings.history += lines_of_history(await measure_history(case, folder))
+
+
+async def _imports(folder: Path, findings: Findings) -> None:
+    findings.imports += lines_of_imports(await measure_imports(folder))
+
+
+async def _ledger(folder: Path, findings: Findings) -> None:
+    findings.ledger += lines_of_ledger(await measure_ledger(folder))
+
+
+async def _flats(folder: Path, findings: Findings) -> None:
     empty = await measure_starts(folder)
     for maker, name in MAKERS.items():
         one = await measure_house(maker, 1, folder)
         many = await measure_house(maker, FLATS, folder)
-        lines += flats_lines(name, one, many, empty)
-    return lines
+        findings.flats += flats_lines(name, one, many, empty)
 
+
+type _Part = Callable[[Path, Findings], Awaitable[None]]
+
+_WAYS: tuple[_Part, ...] = (_clients, _history, _imports, _ledger, _flats)
+_PARTS = dict(zip(PARTS, _WAYS, strict=True))
 
 if __name__ == "__main__":
     sys.exit(main())

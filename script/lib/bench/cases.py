@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 MAX_CPU_RATIO = 0.5
 MAX_HOLD = 0.005  # seconds
@@ -80,3 +81,39 @@ PAGE = Case(
     max_requests=0,
     peer="bench.peer_ppc",
 )
+
+# Two years of quarter hours of two registers.
+HISTORY_DAYS = 730
+HISTORY_METER = "1emh0012345678"
+HISTORY_REGISTERS = ("1-0:1.8.0", "1-0:2.8.0")
+HISTORY_READINGS = HISTORY_DAYS * 96 * len(HISTORY_REGISTERS)
+MIN_READINGS = 80_000  # a second
+HISTORY = (
+    Case("PPC, signed exports", ("ppc",), 0, "bench.peer_ppc"),
+    Case("Theben, JSON", ("theben",), 0),
+    Case("EMH, JSON", ("emh",), 0),
+)
+
+
+def history_scenario(registers: tuple[str, ...] = HISTORY_REGISTERS) -> dict[str, Any]:
+    """Return the file of a meter that has been there all the time."""
+    return {
+        "meters": [
+            {
+                "id": HISTORY_METER,
+                "registers": [
+                    {"obis": obis, "start": "90000", "yearly": 3500}
+                    for obis in registers
+                ],
+            }
+        ],
+        "contracts": [
+            {
+                "name": "TAF7",
+                "taf": 7,
+                "meter": HISTORY_METER,
+                "obis": list(registers),
+                "begin_days": -HISTORY_DAYS - 1,
+            }
+        ],
+    }

@@ -2,7 +2,9 @@
 
 `poll` measures the CPU of one poll, `hold` how long it holds the event loop (both
 `first`: of a client that knows nothing yet), `parse FILE` the CPU of reading one saved
-page. Runs in any environment: standard library only.
+page, `history FOLDER` the CPU of reading what a gateway kept in two years, and
+`gaps FOLDER` the memory this takes and how long others wait. Runs in any environment:
+standard library only.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ from pathlib import Path
 import platform
 import resource
 import sys
+import time
 from typing import Any
 
+from .gaps import forget_peak, gaps, peak, summary
 from .hold import Holds, watched
 
 
@@ -62,6 +66,10 @@ class Client:
         """Read a page with values."""
         raise NotImplementedError
 
+    async def history(self, folder: Path) -> int:
+        """Read what a gateway sent, slice by slice; return the number of readings."""
+        raise NotImplementedError
+
 
 def plain(value: object) -> str:
     """Return a number as both clients would write it."""
@@ -79,6 +87,9 @@ def serve(client: Client) -> None:
             command, _, argument = line.strip().partition(" ")
             if command == "parse":
                 _answer(**_parse(client, Path(argument).read_bytes()))
+            elif command in _HISTORIES:
+                work = client.history(Path(argument))
+                _answer(**_HISTORIES[command](runner, work))
             else:
                 if argument == "first":
                     runner.run(client.forget())
@@ -112,6 +123,35 @@ async def _to_the_end[T](poll: Coroutine[Any, Any, T]) -> T:
 
 
 _POLLS = {"poll": _poll, "hold": _hold}
+
+
+def _history(runner: asyncio.Runner, work: Coroutine[Any, Any, int]) -> dict[str, Any]:
+    with _one_core():
+        before = _cpu()
+        readings = runner.run(work)
+        return {"cpu": _cpu() - before, "readings": readings}
+
+
+def _gaps(runner: asyncio.Runner, work: Coroutine[Any, Any, int]) -> dict[str, Any]:
+    found: list[float] = []
+    holds = Holds()
+
+    async def watched_work() -> None:
+        async with gaps(found):
+            await work
+
+    idle, start = forget_peak(), time.perf_counter()
+    with watched(holds):
+        runner.run(watched_work())
+    return {
+        "time": time.perf_counter() - start,
+        "memory": peak() - idle,
+        "hold_own": holds.longest_own,
+        **summary(found),
+    }
+
+
+_HISTORIES = {"history": _history, "gaps": _gaps}
 
 
 def _parse(client: Client, page: bytes) -> dict[str, Any]:

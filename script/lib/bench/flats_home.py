@@ -8,8 +8,6 @@ is due, `settle` waits for the recorder, `wait SECONDS` lets it be.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, tzinfo
 import json
 from pathlib import Path
@@ -19,15 +17,14 @@ import time
 from types import MappingProxyType
 from typing import Any
 
-from homeassistant import bootstrap, runner
+from homeassistant import runner
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
-from .hold import Holds, watched
+from .home import answer, measured, settle, started, stop
 
 DOMAIN = "smgw"
 _NOTHING = (STATE_UNAVAILABLE, STATE_UNKNOWN)
@@ -51,38 +48,25 @@ async def main(config: str, now: datetime) -> None:
     """Start, say how that went, obey, stop."""
     calendar = _Calendar(now)
     facts: dict[str, Any] = {}
-    with _measured(facts):
-        hass = await bootstrap.async_setup_hass(
-            runner.RuntimeConfig(config_dir=config, skip_pip=True)
-        )
-        assert hass is not None
-        await hass.async_start()
-        await hass.async_block_till_done()
-    _answer(**facts, **_state(hass))
+    with measured(facts):
+        hass = await started(config)
+    answer(**facts, **_state(hass))
     while line := await asyncio.to_thread(sys.stdin.readline):
         command, _, argument = line.strip().partition(" ")
         facts = {}
-        with _measured(facts):
+        with measured(facts):
             if command == "add":
                 await _add(hass, json.loads(argument))
             elif command == "read":
                 calendar.moment = datetime.fromisoformat(argument)
                 await _read(hass)
             elif command == "settle":
-                await _settle(hass)
+                await settle(hass)
             else:
                 await asyncio.sleep(float(argument))
             await hass.async_block_till_done()
-        _answer(**facts, **_state(hass))
-    await _settle(hass)
-    await hass.async_stop()
-
-
-async def _settle(hass: HomeAssistant) -> None:
-    """Wait for the recorder; one that has not begun yet may not end."""
-    recorder = get_instance(hass)
-    await recorder.async_recorder_ready.wait()
-    await recorder.async_block_till_done()
+        answer(**facts, **_state(hass))
+    await stop(hass)
 
 
 async def _add(hass: HomeAssistant, gateway: dict[str, Any]) -> None:
@@ -145,27 +129,6 @@ def _state(hass: HomeAssistant) -> dict[str, Any]:
 
 def _shows_something(state: State | None) -> bool:
     return state is not None and state.state not in _NOTHING
-
-
-@contextmanager
-def _measured(facts: dict[str, Any]) -> Iterator[None]:
-    """Note time and CPU of the process and of this thread, and the longest hold."""
-    holds = Holds()
-    clock, cpu, loop = time.perf_counter(), time.process_time(), time.thread_time()
-    with watched(holds):
-        yield
-    facts |= {
-        "time": time.perf_counter() - clock,
-        "cpu": time.process_time() - cpu,
-        "loop_cpu": time.thread_time() - loop,
-        "hold": holds.longest,
-        "hold_cpu": holds.longest_cpu,
-    }
-
-
-def _answer(**content: Any) -> None:
-    sys.stdout.write(json.dumps(content) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -75,11 +75,11 @@ class _Log:
 
 async def measure_polls(case: Case, folder: Path) -> PollResult:
     """Run all passes of one case."""
-    async with _gateway(case, folder) as (gateway, log):
-        job = _job(gateway)
-        async with _clients(case, job, folder) as both:
+    async with running_gateway(case, folder) as (gateway, log):
+        job = job_of(gateway)
+        async with running_clients(case, job, folder) as both:
             requests, answers = await _cpu_pass(case, both, _Log(log))
-            holds = await _turns(both, _command("hold", case), 0, POLLS)
+            holds = await take_turns(both, _command("hold", case), 0, POLLS)
             hello = both.map(lambda running: running.hello)
         passed = await _byte_pass(case, job, folder)
     return PollResult(
@@ -96,11 +96,11 @@ async def measure_polls(case: Case, folder: Path) -> PollResult:
 async def measure_parsing(folder: Path) -> Numbers:
     """Return the CPU times of reading one large page."""
     page = folder / "page.html"
-    async with _gateway(PAGE, folder) as (gateway, _):
-        job = _job(gateway)
+    async with running_gateway(PAGE, folder) as (gateway, _):
+        job = job_of(gateway)
         await _save_page(job, page)
-        async with _clients(PAGE, job, folder) as both:
-            answers = await _turns(both, f"parse {page}", WARM_UP, POLLS)
+        async with running_clients(PAGE, job, folder) as both:
+            answers = await take_turns(both, f"parse {page}", WARM_UP, POLLS)
     return _column(answers, "cpu")
 
 
@@ -109,7 +109,7 @@ async def _cpu_pass(
 ) -> tuple[Numbers, Answers]:
     """Poll; see that both read the same, and count the requests of each."""
     command = _command("poll", case)
-    await _turns(both, command, WARM_UP, 0)
+    await take_turns(both, command, WARM_UP, 0)
     log.new()
     requests: Numbers = both.map(lambda _: [])
     answers: Answers = both.map(lambda _: [])
@@ -134,10 +134,10 @@ async def _byte_pass(case: Case, job: Job, folder: Path) -> Numbers:
     command = _command("poll", case)
     async with (
         relay_to(job.url) as (relay, url),
-        _clients(case, replace(job, url=url), folder) as both,
+        running_clients(case, replace(job, url=url), folder) as both,
     ):
         passed: Numbers = both.map(lambda _: [])
-        await _turns(both, command, WARM_UP, 0)
+        await take_turns(both, command, WARM_UP, 0)
         for _ in range(BYTE_POLLS):
             for running, counted in _sides(both, passed):
                 before = await relay.settled()
@@ -156,7 +156,7 @@ def _sides(*pairs: Pair[Any]) -> list[tuple[Any, ...]]:
     return [side for side in sides if side[0] is not None]
 
 
-async def _turns(
+async def take_turns(
     both: Pair[ClientProcess], command: str, warm_up: int, count: int
 ) -> Answers:
     """Ask both in turn; return the answers after the warm-up."""
@@ -171,7 +171,8 @@ def _column(answers: Answers, name: str) -> Numbers:
     return answers.map(lambda given: [answer[name] for answer in given])
 
 
-def _job(gateway: Gateway) -> Job:
+def job_of(gateway: Gateway) -> Job:
+    """Return what a client needs to read a gateway."""
     return Job(
         url=gateway.url,
         gateway_id=gateway.gateway_id,
@@ -183,7 +184,10 @@ def _job(gateway: Gateway) -> Job:
 
 
 @asynccontextmanager
-async def _gateway(case: Case, folder: Path) -> AsyncIterator[tuple[Gateway, Path]]:
+async def running_gateway(
+    case: Case, folder: Path
+) -> AsyncIterator[tuple[Gateway, Path]]:
+    """Run a case's gateway; its log has one line per request."""
     log = folder / "gateway.log"
     log.unlink(missing_ok=True)
     maker, *arguments = case.gateway
@@ -199,9 +203,10 @@ async def _gateway(case: Case, folder: Path) -> AsyncIterator[tuple[Gateway, Pat
 
 
 @asynccontextmanager
-async def _clients(
+async def running_clients(
     case: Case, job: Job, folder: Path
 ) -> AsyncIterator[Pair[ClientProcess]]:
+    """Run a case's clients."""
     async with AsyncExitStack() as stack:
         ours = await stack.enter_async_context(
             client(OURS, OUR_VENV, job, folder / "ours.log")

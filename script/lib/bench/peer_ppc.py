@@ -5,12 +5,18 @@ The calls are those of the integration that uses it, but for all meters, as ours
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 import logging
+from pathlib import Path
 from typing import override
 
 import httpx  # noqa: TID251
 from py_ppc_smgw import PPCSMGWClient  # type: ignore[import-not-found]
-from py_ppc_smgw.parsing import parse_meter_reading  # type: ignore[import-not-found]
+from py_ppc_smgw.parsing import (  # type: ignore[import-not-found]
+    parse_export_meter_values as parse_export,
+    parse_meter_reading,
+)
 
 from .child import Client, Job, plain, serve
 
@@ -61,6 +67,19 @@ class PeerClient(Client):
         """Read all rows."""
         if not parse_meter_reading(page):
             raise ValueError("no rows")
+
+    @override
+    async def history(self, folder: Path) -> int:
+        """Read all exports, each in a worker thread, as its client does."""
+        readings = 0
+        for content in _exports(folder):
+            readings += len(await asyncio.to_thread(parse_export, content))
+        return readings
+
+
+def _exports(folder: Path) -> Iterator[bytes]:
+    for file in sorted(folder.glob("*.cms")):
+        yield file.read_bytes()
 
 
 if __name__ == "__main__":
