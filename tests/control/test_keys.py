@@ -47,6 +47,7 @@ def test_stored(key: LedgerKey) -> None:
         pem(ec.generate_private_key(ec.SECP384R1())),
         pem(rsa.generate_private_key(65537, 2048)),
     ],
+    ids=["empty", "no PEM", "P-384", "RSA"],
 )
 def test_not_ours(text: str) -> None:
     """Another kind of key is refused."""
