@@ -96,6 +96,16 @@ class Home:
         # Each start begins a log of its own.
         self._log_read = 0
 
+    def kill_and_start(self) -> None:
+        """Kill Home Assistant where it stands, and start it again."""
+        self._loop.call_soon_threadsafe(self._process.kill)
+        self._running.result(60)
+        self._running = asyncio.run_coroutine_threadsafe(
+            self._process.run(), self._loop
+        )
+        self.call(self._up_again)
+        self._log_read = 0
+
     async def _up_again(self, ha: HAClient) -> None:
         await ha.wait_up()
         await ha.wait_running()
