@@ -1,4 +1,4 @@
-"""Buttons: read now, and the gateway's self-test."""
+"""Buttons: read now, the gateway's self-test, and an end to the history."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .coordinator import SmgwCoordinator
 from .entity import GatewayEntity
 from .han.driver import SelfTesting
 from .models import SmgwConfigEntry
-from .presses import async_read_now, async_self_test
+from .presses import async_cancel_history, async_read_now, async_self_test
 
 # A gateway serves one session at a time.
 PARALLEL_UPDATES = 1
@@ -27,6 +27,12 @@ class GatewayButtonDescription(ButtonEntityDescription):
     press_fn: Callable[[SmgwCoordinator], Awaitable[None]]
 
 
+CANCEL_HISTORY = GatewayButtonDescription(
+    key="cancel_history",
+    translation_key="cancel_history",
+    entity_category=EntityCategory.DIAGNOSTIC,
+    press_fn=async_cancel_history,
+)
 READ_NOW = GatewayButtonDescription(
     key="read_now",
     translation_key="read_now",
@@ -51,10 +57,13 @@ async def async_setup_entry(
 ) -> None:
     """Add the buttons that the gateway has."""
     coordinator = entry.runtime_data.coordinator
-    tests_itself = isinstance(coordinator.driver, SelfTesting)
+    descriptions = [READ_NOW]
+    if isinstance(coordinator.driver, SelfTesting):
+        descriptions.append(SELF_TEST)
+    if entry.runtime_data.history:
+        descriptions.append(CANCEL_HISTORY)
     async_add_entities(
-        GatewayButton(coordinator, description)
-        for description in ((READ_NOW, SELF_TEST) if tests_itself else (READ_NOW,))
+        GatewayButton(coordinator, description) for description in descriptions
     )
 
 

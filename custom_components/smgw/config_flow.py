@@ -35,6 +35,7 @@ from homeassistant.util import dt as dt_util
 from .attempt import async_driver, login_subentry
 from .const import CONF_LOGIN, DOMAIN, SUBENTRY_LOGIN
 from .const_cls import SUBENTRY_PARTICIPANT, SUBENTRY_SWITCH
+from .dashboard import async_names
 from .discovery import BRIEF, announced_addresses, async_answers, async_well_known
 from .han import probe
 from .han.address import Address, parse_address
@@ -309,14 +310,19 @@ class SmgwConfigFlow(
         return Place(config=GatewayConfig.of(entry), entry=entry, login=login)
 
     @override
-    def _logged_in(
+    async def _logged_in(
         self, place: Place, account: Account, title: str
     ) -> ConfigFlowResult:
         if place.login is None:
+            names = await async_names(self.hass, place.config.gateway_id, account)
             return self.async_create_entry(
                 title=place.config.gateway_id,
                 data=place.config.as_data(),
                 subentries=[login_subentry(account, title)],
+                description="with_statistics" if names else None,
+                description_placeholders={
+                    "statistics": "\n".join(f"- {name}" for name in names)
+                },
             )
         self._change_login(place, account, title)
         return self.async_abort(reason="reauth_successful")

@@ -43,5 +43,10 @@ def async_follow_history(coordinator: SmgwCoordinator, history: History) -> None
     entry, recording = coordinator.config_entry, history.recording
     entry.async_on_unload(coordinator.async_add_listener(recording.async_take))
     recording.async_take()
+    entry.async_create_background_task(
+        coordinator.hass,
+        history.importer.async_compare(coordinator.data),
+        f"{entry.title} statistics compared",
+    )
     if history.importer.untouched:
         coordinator.errands.async_open(list(coordinator.logins), Kind.FIRST)

@@ -6,18 +6,21 @@ leave such hours, so they are filled in the same way; and once a night the last 
 read again, for what was corrected.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
+from . import coverage
 from .const import LOGGER
 from .coordinator import SmgwCoordinator
 from .errands import Time
-from .han.errors import PageUnreadable, SmgwError
+from .han.errors import NotAGateway, PageTooLarge, PageUnreadable, SmgwError
 from .han.history import HistorySession, ProfileSlice, Span
 from .han.model import Register, Snapshot
 from .han.obis import Obis
@@ -44,9 +47,20 @@ _SETTLES = timedelta(minutes=1)
 # What a gateway has not shown is asked for again after so long: at first it is late.
 _SOON = timedelta(minutes=10)
 _LATER = timedelta(hours=1)
-# What could not be read, and the days around it.
+# What could not be read, and the days around it; at first for so long, then twice that.
 _LEFT_OUT = timedelta(days=31)
-_LEFT_OUT_FOR = timedelta(days=1)
+_LEFT_OUT_FOR = timedelta(minutes=25)
+_LEFT_OUT_MOST = timedelta(days=1)
+
+
+class _LeftOut(NamedTuple):
+    """What of a meter's history could not be read."""
+
+    span: Span
+    until: datetime
+    """When it is tried again (UTC)."""
+    pause: timedelta
+
 
 type SliceListener = Callable[[Login, ProfileSlice], None]
 
@@ -65,11 +79,12 @@ class Importer:
         self._speed = Speed()
         self._running = False
         self._error: str | None = None
+        self._comparing = asyncio.Lock()
         self._compared = False
         # By meter: how far back there was nothing, and what is left out until when.
         self._nothing: dict[str, Span] = {}
-        self._left_out: dict[str, tuple[Span, datetime]] = {}
-        self._asked: dict[str, datetime] = {}
+        self._left_out: dict[str, _LeftOut] = {}
+        self._asked: dict[str, tuple[datetime, datetime]] = {}
         self._registers: dict[RegisterKey, Register] = {}
         self._listeners: list[Callable[[], None]] = []
         self._slice_listeners: list[SliceListener] = []
@@ -119,10 +134,9 @@ class Importer:
     ) -> None:
         """Read and record slice after slice."""
         self._running, self._error = True, None
-        self._see(snapshot)
         self._changed()
         try:
-            await self._compare()
+            await self.async_compare(snapshot)
             while time() and (gap := self._next(login, snapshot)):
                 await self._step(login, snapshot, session, *gap)
         except SmgwError as err:
@@ -149,15 +163,18 @@ class Importer:
     ) -> None:
         """Read a slice and record it."""
         begun = dt_util.utcnow()
-        self._asked[meter_id] = begun
         self._notes.checked.setdefault(meter_id, begun)
         try:
             part = await session.profile(meter_id, gap)
-        except PageUnreadable:
+        except PageUnreadable, NotAGateway, PageTooLarge:
             # Whatever is wrong there: what lies before it is not to wait for ever.
             bad = Span(max(gap.start, gap.end - _LEFT_OUT), gap.end)
-            self._left_out[meter_id] = (bad, begun + _LEFT_OUT_FOR)
+            known = self._left_out.get(meter_id)
+            pause = min(2 * known.pause, _LEFT_OUT_MOST) if known else _LEFT_OUT_FOR
+            self._left_out[meter_id] = _LeftOut(bad, begun + pause, pause)
             raise
+        if gap.end > begun - _LATE:
+            self._asked[meter_id] = (gap.end, begun)
         counted = list(_counted(part))
         await self._writer.async_write(counted)
         now = dt_util.utcnow()
@@ -201,6 +218,8 @@ class Importer:
             end = max(min(span.end, _hour(newest)), min(span.end, now - _LATE))
             if end > span.start:
                 self._notes.cover(key, Span(span.start, end))
+        if (bad := self._left_out.get(meter_id)) and span.end in bad.span:
+            del self._left_out[meter_id]
         before = self._nothing.get(meter_id)
         if any(profile.rows for profile in part.profiles.values()):
             self._nothing.pop(meter_id, None)
@@ -213,10 +232,21 @@ class Importer:
                     self._notes.cover(key, Span(now - 2 * KEPT, span.end))
         self._coordinator.memory.async_save()
 
-    async def _compare(self) -> None:
+    async def async_compare(self, snapshot: Snapshot) -> None:
         """Find out, once in a run, what of the recorded has gone since, and set it right."""
-        if self._compared:
-            return
+        self._see(snapshot)
+        async with self._comparing:
+            if self._compared:
+                return
+            try:
+                await self._compare()
+            except SQLAlchemyError as err:
+                LOGGER.debug("Statistics cannot be compared: %s", type(err).__name__)
+            else:
+                self._compared = True
+                self._changed()
+
+    async def _compare(self) -> None:
         known = {
             key: register
             for key, register in self._registers.items()
@@ -232,7 +262,6 @@ class Importer:
             for register in known.values()
             if register not in empty and (recorded := measure(register))
         )
-        self._compared = True
 
     def _see(self, snapshot: Snapshot) -> None:
         """Learn which registers there are."""
@@ -313,26 +342,17 @@ class Importer:
     def _was_asked(self, meter_id: str, gap: Span, now: datetime) -> bool:
         """Say whether the gateway did not have it a moment ago."""
         asked = self._asked.get(meter_id)
-        if asked is None or self._newest(asked) < gap.end:
+        if asked is None or asked[0] < gap.end:
             return False
         pause = _SOON if now - gap.end < _LATER else _LATER
-        return now - asked < pause
+        return now - asked[1] < pause
 
     def _missing(self, key: RegisterKey, within: Span, now: datetime) -> list[Span]:
         left_out = self._left_out.get(key[0])
         found = self._notes.missing(key, within)
-        if left_out is None or now >= left_out[1]:
+        if left_out is None or now >= left_out.until:
             return list(found)
-        bad = left_out[0]
-        return [
-            part
-            for span in found
-            for part in (
-                Span(span.start, min(span.end, bad.start)),
-                Span(max(span.start, bad.end), span.end),
-            )
-            if part.start < part.end
-        ]
+        return list(coverage.without(found, left_out.span))
 
     def _check_again(self, now: datetime) -> None:
         """Have the last days read again, once a night."""
@@ -390,7 +410,7 @@ class Importer:
         if needed is None:
             return None
         coordinator = self._coordinator
-        polls = coordinator.polls_ahead(24 * HOUR)
+        polls = coordinator.polls_ahead(4 * HOUR)
         ride = coordinator.errands.ride
         open_until = (
             max(now, min(polls[:1] or [now + needed])) if self._running else now

@@ -61,7 +61,7 @@ class LoginSubentryFlow(
         return Place(config=GatewayConfig.of(entry), entry=entry, login=login)
 
     @override
-    def _logged_in(
+    async def _logged_in(
         self, place: Place, account: Account, title: str
     ) -> SubentryFlowResult:
         if place.login is None:

@@ -105,7 +105,7 @@ class LoginSteps[ContextT: FlowContext, ResultT: FlowResult[Any, Any], HandlerT]
         """Return where to log in. Raises `AbortFlow` if that is gone."""
 
     @abstractmethod
-    def _logged_in(self, place: Place, account: Account, title: str) -> ResultT:
+    async def _logged_in(self, place: Place, account: Account, title: str) -> ResultT:
         """Keep an account that has just worked, and end the flow."""
 
     async def async_step_login(
@@ -187,7 +187,7 @@ class LoginSteps[ContextT: FlowContext, ResultT: FlowResult[Any, Any], HandlerT]
             or default_title(account)
         )
         # Something may have changed while the gateway answered.
-        return self._logged_in(self._place(), account, title)
+        return await self._logged_in(self._place(), account, title)
 
     def _change_login(self, place: Place, account: Account, title: str) -> None:
         """Store the account in the login that is to be changed."""

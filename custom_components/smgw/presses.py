@@ -78,6 +78,12 @@ async def async_self_test(coordinator: SmgwCoordinator) -> None:
         memory.async_save()
 
 
+async def async_cancel_history(coordinator: SmgwCoordinator) -> None:
+    """Import no more of the past; nothing is sent for it."""
+    if history := coordinator.config_entry.runtime_data.history:
+        history.importer.async_cancel()
+
+
 def _restarting() -> Hold:
     until = dt_util.utcnow() + _RESTART
     return Hold(until=until, key=SELF_TEST, placeholders={"time": _time(until)})

@@ -135,7 +135,7 @@ class LoginRepairFlow(
         )
 
     @override
-    def _logged_in(
+    async def _logged_in(
         self, place: Place, account: Account, title: str
     ) -> RepairsFlowResult:
         self._change_login(place, account, title)

@@ -23,6 +23,7 @@ from .coordinator import SmgwCoordinator
 from .entity import GatewayEntity, MeterEntity
 from .han.model import Gateway, Meter, Register
 from .han.status import GatewayState, Quality
+from .history_sensor import HistorySensor
 from .models import SmgwConfigEntry
 from .registers import describe
 from .schedule import MINUTE
@@ -142,6 +143,8 @@ async def async_setup_entry(
         async_add_entities(sensor() for sensor in new.values())
 
     async_add_entities([IntervalSensor(coordinator, INTERVAL)])
+    if history := entry.runtime_data.history:
+        async_add_entities([HistorySensor(coordinator, history.importer)])
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     async_follow_certificates(hass, entry, async_add_entities)

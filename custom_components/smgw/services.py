@@ -6,6 +6,7 @@ from . import (
     action_bill,
     action_doctor,
     action_export,
+    action_import,
     action_log,
     action_merge,
     action_profile,
@@ -18,6 +19,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     action_doctor.async_register(hass)
     action_profile.async_register(hass)
     action_export.async_register(hass)
+    action_import.async_register(hass)
     action_bill.async_register(hass)
     action_log.async_register(hass)
     action_merge.async_register(hass)

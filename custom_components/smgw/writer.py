@@ -20,8 +20,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
+from .dashboard import statistic_name
 from .han.model import Register
-from .registers import describe
 from .statistics import (
     HOUR,
     Beginning,
@@ -132,7 +132,7 @@ class Writer:
         if rows := changes(planned, near):
             async_add_external_statistics(
                 self._hass,
-                metadata(statistic, _name(one.register, texts), one.measure),
+                metadata(statistic, statistic_name(one.register, texts), one.measure),
                 as_data(rows),
             )
 
@@ -194,15 +194,3 @@ def _without_rows(
         hass, _EVER, None, set(by_id), "month", None, {"state"}
     )
     return {register for key, register in by_id.items() if not found.get(key)}
-
-
-def _name(register: Register, texts: Texts) -> str:
-    """Return what the Energy dashboard calls the statistic of a register."""
-    sensor = describe(register)
-    return texts.say(
-        "statistic_name",
-        register=texts.sensor(
-            sensor.translation_key or "", sensor.translation_placeholders or {}
-        ),
-        meter=register.meter_id,
-    )
