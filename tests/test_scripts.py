@@ -1,9 +1,6 @@
-"""The scripts' own rules: pinned requirements without addresses, walls, history without a step."""
+"""The scripts' own rules: pinned requirements without addresses, walls."""
 
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 import importlib
-from itertools import pairwise
 from pathlib import Path
 import re
 import subprocess
@@ -58,22 +55,3 @@ def test_every_room_has_walls(
     monkeypatch.setattr(walls, "INTEGRATION", tmp_path)
     monkeypatch.setattr(walls, "ROOT", tmp_path)
     assert len(walls.unknown_rooms()) == 2
-
-
-def test_history_joins_without_a_step(script: type[ModuleType]) -> None:
-    """The last hour's sum plus what the register has counted since is what the recorder starts with: 0."""
-    read_at = datetime(2026, 11, 22, 8, 15, tzinfo=UTC)
-
-    def truth(at: datetime) -> Decimal:
-        return Decimal(str(1000 + (at - read_at) / timedelta(hours=2)))
-
-    rows = script("history").hourly_rows(truth, Decimal("5000.5"), read_at, 2)
-    assert len(rows) == 48
-    assert rows[0]["start"] == "2026-11-20T08:00:00+00:00"
-    assert rows[-1] == {
-        "start": "2026-11-22T07:00:00+00:00",
-        "sum": -0.125,
-        "state": 5000.375,
-    }
-    steps = {round(later["sum"] - row["sum"], 6) for row, later in pairwise(rows)}
-    assert steps == {0.5}

@@ -1,4 +1,4 @@
-"""The demo: simulated gateways, a real Home Assistant, everything set up and past days filled in."""
+"""The demo: simulated gateways, a real Home Assistant, everything set up; the past comes by itself."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import asyncio
 from asyncio.subprocess import Process
 import contextlib
 from datetime import UTC, datetime
-from decimal import Decimal
-from functools import partial
 from pathlib import Path
 import shutil
 import signal
 import sys
 
+from energy import save_grid, statistic
 from gateways import Gateway, GatewayError, start_gateway, table
 from ha_client import HAClient, HAError
 from ha_process import ROOT, HomeAssistant, port_is_free, prepare_config, stop
-from history import has_statistics, hourly_rows, import_rows, save_grid
 from household import (
     CONSUMPTION,
     FEED_IN,
@@ -30,7 +28,6 @@ from household import (
 )
 
 USER = PASSWORD = "demo"
-DAYS = 90
 CORE = {
     "location_name": "Demo home",
     "latitude": 52.52,
@@ -56,9 +53,6 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--port", type=int, default=8123, help="port of Home Assistant (default: 8123)"
-    )
-    parser.add_argument(
-        "--no-history", action="store_true", help=f"do not fill in the past {DAYS} days"
     )
     parser.add_argument(
         "--keep",
@@ -102,25 +96,15 @@ async def add_gateway(ha: HAClient, gateway: Gateway) -> None:
     )
 
 
-async def fill_energy(
-    ha: HAClient, gateway: Gateway, household: Household, *, days: int
-) -> None:
-    """Put the household's meter on the Energy dashboard, with its past if there is none yet."""
-    entities = await ha.entity_ids("smgw")
-    sensors = {}
-    for obis in (CONSUMPTION, FEED_IN):
-        sensors[obis] = entities[f"{gateway.gateway_id}_{GRID_METER.upper()}_{obis}"]
-        if not days or await has_statistics(ha, sensors[obis]):
-            continue
-        live = Decimal(await ha.state(sensors[obis]))
-        rows = hourly_rows(
-            partial(household.truth, GRID_METER, obis),
-            live,
-            household.read_at(GRID_METER, datetime.now(UTC)),
-            days,
-        )
-        await import_rows(ha, sensors[obis], rows)
-    await save_grid(ha, sensors[CONSUMPTION], sensors[FEED_IN])
+async def fill_energy(ha: HAClient, gateway: Gateway) -> None:
+    """Put the household's meter on the Energy dashboard, as the set-up tells its owner."""
+    await save_grid(
+        ha,
+        *(
+            statistic(gateway.gateway_id, GRID_METER, obis)
+            for obis in (CONSUMPTION, FEED_IN)
+        ),
+    )
 
 
 class Demo:
@@ -172,8 +156,7 @@ class Demo:
                 # the others only if somebody has added them by hand
                 if gateway is first or gateway.gateway_id in known:
                     await add_gateway(ha, gateway)
-            days = 0 if self.options.no_history else DAYS
-            await fill_energy(ha, first, household, days=days)
+            await fill_energy(ha, first)
         print(f"\nHome Assistant  {self.base}  user {USER}, password {PASSWORD}")
         print(f"Energy          {self.base}/energy\n\nSimulated gateways")
         print(

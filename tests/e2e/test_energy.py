@@ -1,15 +1,13 @@
-"""The Energy dashboard, with the past filled in as the demo does."""
+"""The Energy dashboard, with the past as it comes from the gateway."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 import re
 from zoneinfo import ZoneInfo
 
+from energy import save_grid, statistic, wait_for_past
 from ha_client import HAClient
-from history import has_statistics, hourly_rows, import_rows, save_grid
 from home import Home
 from PIL import Image
 from playwright.sync_api import Locator, Page
@@ -30,24 +28,18 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 @pytest.fixture
 def grid(home: Home, added: PpcGateway) -> dict[str, str]:
-    """Return the meter's sensors by OBIS code, with its history, as the grid."""
-    prefix = f"{added.gateway_id}_{METER}_"
+    """Return the meter's statistics by OBIS code, with its history, as the grid."""
 
     async def prepare(ha: HAClient) -> dict[str, str]:
-        entities = await ha.entity_ids("smgw")
-        sensors = {obis: entities[prefix + obis] for obis in (IMPORT, EXPORT)}
-        for obis, sensor in sensors.items():
-            if not await has_statistics(ha, sensor):
-                live = Decimal(await ha.state(sensor))
-                read_at = added.scenario.meters[METER.lower()].latest_target(
-                    added.clock.now()
-                )
-                truth = partial(added.true_register, METER.lower(), obis)
-                await import_rows(ha, sensor, hourly_rows(truth, live, read_at, DAYS))
-        await save_grid(ha, sensors[IMPORT], sensors[EXPORT])
+        chosen = {
+            obis: statistic(added.gateway_id, METER, obis) for obis in (IMPORT, EXPORT)
+        }
+        for one in chosen.values():
+            await wait_for_past(ha, one, DAYS)
+        await save_grid(ha, chosen[IMPORT], chosen[EXPORT])
         problems = await ha.ws("energy/validate")
         assert problems["energy_sources"] == [[]]
-        return sensors
+        return chosen
 
     return home.call(prepare)
 
