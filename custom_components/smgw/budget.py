@@ -99,7 +99,7 @@ class Budget:
         if most is not None and len(sessions) >= most:
             moments.append(sessions[-most] + HOUR)
         if sessions and kind is not Kind.FIRST:
-            moments.append(sessions[-1] + self._distance)
+            moments.append(sessions[-1] + self.distance)
         return max(moments)
 
     def may(self, kind: Kind, ahead: Sequence[datetime] = ()) -> bool:
@@ -113,7 +113,7 @@ class Budget:
             return False
         if kind is not Kind.HISTORY:
             return True
-        if any(poll - now < self._distance for poll in ahead):
+        if any(poll - now < self.distance for poll in ahead):
             return False
         most = self.allowance.per_hour
         then = [*self._recent(), now, *sorted(ahead)]
@@ -123,7 +123,8 @@ class Budget:
         )
 
     @property
-    def _distance(self) -> timedelta:
+    def distance(self) -> timedelta:
+        """Return how far sessions are apart, at least."""
         floor = self.allowance.floor
         return floor - tolerance(floor)
 

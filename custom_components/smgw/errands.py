@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
 from . import failures
@@ -34,6 +35,8 @@ _LONGEST = timedelta(minutes=12)
 # Between the end of a ride and the next poll, for the logout; of short intervals a share.
 _MARGIN = timedelta(seconds=45)
 _SHARE = 6
+# Behind the moment at which a session may be opened.
+_LATER = timedelta(seconds=5)
 # With four polls an hour the next session is up to 24 minutes away: a slot that comes
 # too soon behind another session is left out.
 _PATIENCE = timedelta(minutes=25)
@@ -105,6 +108,9 @@ class Errands:
         self._calls: list[_Call] = []
         self._rides = 0
         self._complained = False
+        # Whether the time of the last ride did not suffice.
+        self._cut_short = False
+        self._go_on: CALLBACK_TYPE | None = None
         coordinator.config_entry.async_on_unload(self._async_give_up)
 
     @property
@@ -197,8 +203,45 @@ class Errands:
         return True
 
     @callback
+    def _async_go_on(self) -> None:
+        """Open one more session later, if the polls are so rare that they leave room.
+
+        Not after a failure: then the next poll tells whether it is over.
+        """
+        coordinator, now = self._coordinator, dt_util.utcnow()
+        if self._go_on:
+            self._go_on()
+            self._go_on = None
+        if self._complained or not self._cut_short or not self._want(now):
+            return
+        at = coordinator.budget.not_before(Kind.HISTORY, now)
+        if at + coordinator.budget.distance >= coordinator.next_poll:
+            return
+
+        @callback
+        def open_one(moment: datetime) -> None:
+            self._go_on = None
+            if waiting := self._want(dt_util.utcnow()):
+                self.async_open(waiting)
+
+        self._go_on = async_track_point_in_utc_time(
+            coordinator.hass, open_one, at + _LATER
+        )
+
+    def _want(self, now: datetime) -> list[Login]:
+        """Return the logins whose session would be of use."""
+        return [
+            login
+            for login in self._coordinator.logins
+            if login.works and any(e.wanted(login, now) for e in self._errands)
+        ]
+
+    @callback
     def _async_give_up(self) -> None:
         """Tell all who wait that nobody will come."""
+        if self._go_on:
+            self._go_on()
+            self._go_on = None
         for call in self._calls:
             call.fail(
                 HomeAssistantError(
@@ -211,8 +254,10 @@ class Errands:
         self._rides += 1
 
         @callback
-        def over(_: object) -> None:
+        def over(task: asyncio.Task[None]) -> None:
             self._rides -= 1
+            if not task.cancelled():
+                self._async_go_on()
 
         task: asyncio.Task[None] = entry.async_create_background_task(
             self._coordinator.hass, ride, f"{entry.title} session of {login.title}"
@@ -300,6 +345,7 @@ class Errands:
         def room_for_errands() -> bool:
             return room() and not called()
 
+        self._cut_short = True
         while room():
             if calls := called():
                 tried.add(calls[0])
@@ -311,6 +357,7 @@ class Errands:
                 None,
             )
             if errand is None:
+                self._cut_short = False
                 break
             await self._do(errand, login, snapshot, session, room_for_errands)
             if not called():

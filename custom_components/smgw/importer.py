@@ -175,7 +175,7 @@ class Importer:
             raise
         if gap.end > begun - _LATE:
             self._asked[meter_id] = (gap.end, begun)
-        counted = list(_counted(part))
+        counted = await self._hass.async_add_executor_job(_counted, part)
         await self._writer.async_write(counted)
         now = dt_util.utcnow()
         self._note(self._keys(login, snapshot), part, counted, now)
@@ -272,21 +272,17 @@ class Importer:
 
     @staticmethod
     def _keys(login: Login, snapshot: Snapshot | None = None) -> set[RegisterKey]:
-        """Return the registers of a login that count.
+        """Return the registers of a login that count, of the meters that are there.
 
         A snapshot of this moment may have more than the login has noted.
         """
         snapshot = snapshot or login.snapshot
-        seen = {
-            (meter.meter_id, obis)
-            for meter in (snapshot.meters.values() if snapshot else ())
-            for obis in meter.readings
-        }
-        return {
-            key
-            for key in login.notes.registers | seen
-            if (obis := Obis.parse(key[1])) and obis.counts_up
-        }
+        keys = set(login.notes.registers)
+        if snapshot is not None:
+            keys = {key for key in keys if key[0] in snapshot.meters}
+            for meter in snapshot.meters.values():
+                keys.update((meter.meter_id, obis) for obis in meter.readings)
+        return {key for key in keys if (obis := Obis.parse(key[1])) and obis.counts_up}
 
     @staticmethod
     def _newest(now: datetime) -> datetime:
@@ -423,12 +419,14 @@ class Importer:
             listener()
 
 
-def _counted(part: ProfileSlice) -> Iterator[Counted]:
-    """Return what of a slice statistics are made of."""
-    for profile in part.profiles.values():
-        recorded = measure(profile.register)
-        if recorded and (readings := of_profile(profile.rows, recorded)):
-            yield Counted(profile.register, recorded, readings)
+def _counted(part: ProfileSlice) -> list[Counted]:
+    """Return what of a slice statistics are made of; takes its time."""
+    return [
+        Counted(profile.register, recorded, readings)
+        for profile in part.profiles.values()
+        if (recorded := measure(profile.register))
+        and (readings := of_profile(profile.rows, recorded))
+    ]
 
 
 def _hour(moment: datetime) -> datetime:

@@ -5,12 +5,13 @@ disagree about a statistic's base; and each waits until the recorder has taken i
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from homeassistant.components.recorder.core import Recorder
+from homeassistant.components.recorder.models import StatisticData
 from homeassistant.components.recorder.statistics import (
     async_add_external_statistics,
     statistics_during_period,
@@ -26,7 +27,6 @@ from .statistics import (
     HOUR,
     Beginning,
     Measure,
-    Plan,
     Readings,
     Row,
     as_data,
@@ -61,6 +61,15 @@ class Counted(NamedTuple):
     readings: Readings
 
 
+class _Change(NamedTuple):
+    """What is to be changed in a statistic."""
+
+    lift: Decimal
+    oldest: datetime | None
+    """Of the rows to lift."""
+    rows: list[StatisticData]
+
+
 class Writer:
     """Writes the statistics of one gateway."""
 
@@ -84,10 +93,10 @@ class Writer:
                 # Rows of a moment ago are not to be read before they are there.
                 await async_done(recorder)
                 statistic = statistic_id(self._gateway_id, one.register)
-                near = await recorder.async_add_executor_job(
-                    _near, self._hass, statistic, one.readings
+                changed = await recorder.async_add_executor_job(
+                    _change, self._hass, statistic, one.readings
                 )
-                self._queue(statistic, one, near, texts)
+                self._queue(statistic, one, changed, texts)
             await async_done(recorder)
 
     async def async_settle(self, registers: Iterable[tuple[Register, Measure]]) -> None:
@@ -119,21 +128,20 @@ class Writer:
 
     @callback
     def _queue(
-        self, statistic: str, one: Counted, near: Sequence[Row], texts: Texts
+        self, statistic: str, one: Counted, changed: _Change, texts: Texts
     ) -> None:
         """Tell the recorder what to change.
 
         First the lift, then the older rows it makes room for: killed in between, the
         oldest row says so itself by its sum, and the next writing goes on rightly.
         """
-        planned = _plan(one.readings, near)
-        if planned.lift:
-            self._lift(statistic, near[0].start, planned.lift, one.measure)
-        if rows := changes(planned, near):
+        if changed.lift and changed.oldest:
+            self._lift(statistic, changed.oldest, changed.lift, one.measure)
+        if changed.rows:
             async_add_external_statistics(
                 self._hass,
                 metadata(statistic, statistic_name(one.register, texts), one.measure),
-                as_data(rows),
+                changed.rows,
             )
 
     @callback
@@ -150,14 +158,23 @@ class Writer:
         return self._texts
 
 
-def _plan(readings: Readings, near: Sequence[Row]) -> Plan:
-    """Return what readings do to a statistic; the base is that of the row before them."""
+def _change(hass: HomeAssistant, statistic: str, readings: Readings) -> _Change:
+    """Return what readings change; the base is that of the row before them.
+
+    Reads the database.
+    """
+    near = _near(hass, statistic, readings)
     first = min(readings) - HOUR
     beginning: Beginning | None = near[0].beginning() if near else None
     before = [row for row in near if row.start < first]
     if before:
         beginning = Beginning(before[0].start, before[-1].base())
-    return plan(readings, beginning)
+    planned = plan(readings, beginning)
+    return _Change(
+        lift=planned.lift,
+        oldest=near[0].start if near else None,
+        rows=as_data(changes(planned, near)),
+    )
 
 
 def _near(hass: HomeAssistant, statistic: str, readings: Readings) -> list[Row]:
