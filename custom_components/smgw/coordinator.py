@@ -79,8 +79,15 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @property
     def next_poll(self) -> datetime:
-        """Return when the gateway is read next (UTC)."""
-        return self._due
+        """Return when the gateway is read next, as far as is known now (UTC).
+
+        A slot that comes too soon behind another session is left out.
+        """
+        floor = self.budget.allowance.floor
+        due, free = self._due, self.budget.not_before(Kind.POLL)
+        while free - due > schedule.tolerance(floor):
+            due = self._slot_after(due)
+        return due
 
     def polls_ahead(self, within: timedelta) -> list[datetime]:
         """Return the polls planned for the time to come (UTC)."""

@@ -64,6 +64,10 @@ def test_add(page: Page, home: Home, gateway: PpcGateway, artifacts: Path) -> No
     answer(flow, "Submit", password=gateway.password)
 
     expect(flow.get_by_text(gateway.gateway_id).first).to_be_visible()
+    # which statistics to choose, and not to choose both
+    for told in ("Grid export, meter 1EMH0012345678 (hourly values)", "never both"):
+        expect(flow.get_by_text(told)).to_be_visible()
+    page.screenshot(path=artifacts / "flow-4-added.png")
     flow.get_by_role("button", name=re.compile("^(Skip and finish|Finish)$")).click()
     expect(flow.locator("ha-dialog")).to_have_count(0)
     entry = home.entry()

@@ -9,6 +9,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.smgw.budget import Kind
 from custom_components.smgw.const import CONF_INTERVAL
 from custom_components.smgw.coordinator import SmgwCoordinator
 from custom_components.smgw.errands import Job, Time, Unfinished
@@ -200,6 +201,24 @@ async def test_the_next_poll_goes_first(
     asked = len(errand.done)
     await timeline.go_to(START.replace(hour=10, minute=0) + SETTLED)
     assert len(errand.done) == asked
+
+
+async def test_a_slot_that_is_left_out_ends_no_ride(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+    freezer: FrozenDateTimeFactory,
+    clock: SimClock,
+) -> None:
+    """Nobody is kept waiting at 10:16: what was opened at 10:07 is too near."""
+    errand = Endless(freezer, clock)
+    coordinator = coordinator_of(loaded)
+    coordinator.errands.async_register(errand)
+    assert coordinator.errands.async_open(list(coordinator.logins), Kind.FIRST)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert errand.ended is not None
+    assert START.replace(minute=18) < errand.ended < START.replace(minute=20)
 
 
 @pytest.mark.parametrize("fault", ["drop_mid_answer", "server_error", "garbage_body"])
