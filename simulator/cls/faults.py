@@ -53,7 +53,7 @@ CLS_FAULTS: dict[str, FaultInfo] = {
     "wan_swapped": _fault("Finds another EMT's certificate (reply 1)."),
     # an open channel
     "relay_cut": _fault(
-        "Ends a channel after so many more bytes, counted from now on: "
+        "Ends one channel, once, after so many more bytes, counted from now on: "
         "how=reset, fin (no close_notify) or close; direction=up, down or any.",
         {"bytes": 0, "direction": "any", "how": "reset"},
     ),

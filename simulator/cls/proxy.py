@@ -5,7 +5,7 @@ command, destination in a profile of this certificate, a channel free, EMT there
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 import socket
 from typing import Any
@@ -141,8 +141,9 @@ class ClsGateway:
             raise
         return han
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        # At once: one that is cancelled before it starts would close nothing.
+        task = asyncio.create_task(work, eager_start=True)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

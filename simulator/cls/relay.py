@@ -94,12 +94,10 @@ class Channel:
         if self._how == "reset":
             self.han.abort()
             self.wan.abort()
-        elif self._how == "fin":
-            await self.han.drop()
-            await self.wan.close()
         else:
-            await self.han.close()
-            await self.wan.close()
+            fin = self._how == "fin"
+            han = self.han.drop() if fin else self.han.close()
+            await asyncio.gather(han, self.wan.close())
 
     async def _pump(self, direction: str, early: bytes) -> None:
         up = direction == "up"
@@ -152,7 +150,7 @@ class Channel:
             fault.params["bytes"] = left - len(data)
             if fault.params["bytes"]:
                 return data, ""
-        self.faults.take("relay_cut", self.profile.emt)
+        self.faults.discard("relay_cut")
         return data[:left], str(fault["how"])
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:

@@ -39,7 +39,8 @@ class Emt:
 
     ``name`` and ``port`` are what a CLS has to name; the gateway knows the way.
     Change at any time: ``silent`` (no heartbeats, no events asked for), ``every``
-    (seconds between heartbeats), ``raw`` (tunnels are not spoken HTTP on, but
+    (seconds between heartbeats), ``patience`` (seconds a question for events may wait
+    for one at the home, up to 50), ``raw`` (tunnels are not spoken HTTP on, but
     handed out by ``take``), ``inner`` (another TLS inside, as client).
     """
 
@@ -63,6 +64,7 @@ class Emt:
         self.certificate = pki.leaf(f"{key}.EMT")
         self.silent = False
         self.every = 20.0
+        self.patience = 1
         self.raw = False
         self.inner = ""
         self.digests = True
@@ -168,7 +170,8 @@ class Emt:
 
     async def _direct(self, where: tuple[str, int], cls: str, curve: str) -> None:
         stream = await self._client(await dial(where), curve, cls)
-        task = asyncio.create_task(self._serve(stream, "direct", inner=False))
+        serving = self._serve(stream, "direct", inner=False)
+        task = asyncio.create_task(serving, eager_start=True)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -212,28 +215,33 @@ class Emt:
     async def _speak(self, stream: Stream, gateway: str) -> None:
         pipe = HttpPipe(stream, self.name)
         session = Session(pipe, self.clock, self.message_key, digests=self.digests)
-        async with asyncio.TaskGroup() as tasks:
-            reading = tasks.create_task(pipe.run())
-            try:
-                root = await session.do(calls.get())
-                home = self._known(root, gateway)
-                home.session = session
-                home.last_contact = session.now()
-                if home.next_event is None:
-                    told = await session.do(calls.events(None))
-                    home.next_event = int(told["next"])
-                with self.news:
-                    home.tunnels += 1
-                    self.news.notify_all()
-                beats = tasks.create_task(self._beat(home, session))
-                follows = tasks.create_task(self._follow(home, session))
-                await reading
-                beats.cancel()
-                follows.cancel()
-            finally:
-                reading.cancel()
-                with self.news:
-                    self.news.notify_all()
+        reading = asyncio.create_task(pipe.run())
+        tasks: list[asyncio.Task[None]] = [reading]
+        try:
+            home = await self._greet(session, gateway)
+            tasks.append(asyncio.create_task(self._beat(home, session)))
+            tasks.append(asyncio.create_task(self._follow(home, session)))
+            await reading
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with self.news:
+                self.news.notify_all()
+
+    async def _greet(self, session: Session, gateway: str) -> Home:
+        """Find out who is there; from then on the home is connected."""
+        root = await session.do(calls.get())
+        home = self._known(root, gateway)
+        home.session = session
+        home.last_contact = session.now()
+        if home.next_event is None:
+            told = await session.do(calls.events(None))
+            home.next_event = int(told["next"])
+        with self.news:
+            home.tunnels += 1
+            self.news.notify_all()
+        return home
 
     def _known(self, root: dict[str, Any], gateway: str) -> Home:
         """Return the home that says so, new or known."""
@@ -267,7 +275,9 @@ class Emt:
                 await asyncio.sleep(_TURN)
                 continue
             try:
-                told = await session.do(calls.events(home.next_event, 25), 60)
+                told = await session.do(
+                    calls.events(home.next_event, self.patience), 90
+                )
             except ProblemError as err:
                 _LOGGER.info("%s: no events: %s", home.id, err)
                 await asyncio.sleep(2)

@@ -14,6 +14,8 @@ from .calls import Call, time_text
 from .canonical import message_digest, signed_headers
 from .pipe import Answer, HttpPipe
 
+_TOO_MANY = 429
+
 
 class ProblemError(Exception):
     """The home refused: HTTP status, stable code, field, and the whole answer."""
@@ -40,11 +42,16 @@ class Session:
         *,
         digests: bool = True,
     ) -> None:
-        """Speak through a pipe; with a key messages are signed."""
+        """Speak through a pipe; with a key messages are signed.
+
+        With ``yields`` a request that came too soon (429) is repeated when the
+        home says.
+        """
         self.pipe = pipe
         self._clock = clock
         self._key = key
         self._digests = digests
+        self.yields = True
 
     def now(self) -> datetime:
         """Return the EMT's time."""
@@ -74,9 +81,18 @@ class Session:
             call = replace(call, created=self.now())
         async with asyncio.timeout(seconds):
             answer = await self.send(call)
+            while answer.status == _TOO_MANY and self.yields:
+                await asyncio.sleep(_pause(answer))
+                answer = await self.send(call)
         kind = answer.headers.get("content-type", "")
         is_json = "json" in kind
         told = answer.json() if is_json and answer.body else answer.body.decode()
         if answer.status >= 400:
             raise ProblemError(answer.status, told)
         return told
+
+
+def _pause(answer: Answer) -> float:
+    """Return the seconds of Retry-After, 1 if it says nothing of use."""
+    told = answer.headers.get("retry-after", "")
+    return min(float(told), 30.0) if told.isdecimal() else 1.0

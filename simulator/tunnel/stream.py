@@ -169,9 +169,13 @@ class TlsStream:
         """Send close_notify and close; never raises."""
         with suppress(SSL.Error, OSError):
             self.connection.shutdown()
-        with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(2):
-                await self._flush()
+        try:
+            with suppress(OSError):
+                async with asyncio.timeout(2):
+                    await self._flush()
+        except BaseException:
+            self._under.abort()
+            raise
         await self._under.close()
 
     async def drop(self) -> None:

@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 
 from simulator.cls import World
-from tests.network import ipv6
 
 from .device import Device
-
-__all__ = ["ipv6"]
 
 type StartWorld = Callable[..., World]
 type MakeDevice = Callable[..., Device]

@@ -95,7 +95,9 @@ class Device:
         self._open.append(plain)
         context = self.context(world, **more)
         try:
-            line = context.wrap_socket(plain, server_hostname=name or None)
+            line = context.wrap_socket(
+                plain, server_hostname=name or None, suppress_ragged_eofs=False
+            )
         except OSError:
             plain.close()
             raise
@@ -117,9 +119,12 @@ class Device:
     def serve(self, line: ssl.SSLSocket, handler: Handler = nothing) -> Thread:
         """Be an HTTP server on a stream until it ends."""
         line.settimeout(None)
-        thread = Thread(target=_serve, args=(line, handler), daemon=True)
-        thread.start()
+        return self._start(_serve, line, handler)
+
+    def _start(self, work: Callable[..., None], *arguments: Any) -> Thread:
+        thread = Thread(target=work, args=arguments, daemon=True)
         self._threads.append(thread)
+        thread.start()
         return thread
 
     def listen(
@@ -128,11 +133,13 @@ class Device:
         handler: Handler = nothing,
         *,
         take: Callable[[ssl.SSLSocket], object] | None = None,
+        trusted: str = "",
     ) -> tuple[str, int]:
         """Wait for the gateway to dial (HKS4), for as long as the test lasts.
 
         ``take`` gets each line; without it we serve.
         """
+        context = self.context(world, server=True, trusted=trusted)
         family = socket.AF_INET6 if ":" in world.host else socket.AF_INET
         listener = socket.create_server((world.host, 0), family=family)
         self._open.append(listener)
@@ -143,18 +150,25 @@ class Device:
                     plain, _ = listener.accept()
                     self._open.append(plain)
                     with suppress(OSError):
-                        line = self.context(world, server=True).wrap_socket(
-                            plain, server_side=True
-                        )
+                        line = context.wrap_socket(plain, server_side=True)
                         self._open.append(line)
                         if take is None:
                             self.serve(line, handler)
                         else:
                             take(line)
 
-        Thread(target=accept, daemon=True).start()
+        self._start(accept)
         address = listener.getsockname()
         return address[0], address[1]
+
+    def plain(self, line: ssl.SSLSocket) -> socket.socket:
+        """Return a socket without TLS that is joined to a line."""
+        ours, theirs = socket.socketpair()
+        self._open += [ours, theirs]
+        line.settimeout(None)
+        for source, sink in ((line, theirs), (theirs, line)):
+            self._start(_pump, source, sink)
+        return ours
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -165,9 +179,10 @@ class Device:
         for line in self._open:
             with suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
-            line.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(10)
+        for line in self._open:
+            line.close()
 
 
 def connect(line: ssl.SSLSocket, host: str, port: int) -> None:
@@ -202,6 +217,14 @@ def exactly(line: ssl.SSLSocket, size: int) -> bytes:
             raise EOFError(f"{len(data)} of {size} bytes")
         data += more
     return data
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)
 
 
 def _serve(line: ssl.SSLSocket, handler: Handler) -> None:
