@@ -308,11 +308,9 @@ class World:
             return None
         app = web.Application(middlewares=[guard], client_max_size=1024 * 1024)
         app.add_routes([*Console(self).routes(), *Lab(self).routes()])
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
-        site = web.TCPSite(
-            runner, self.console_host, self.console_port, shutdown_timeout=1
-        )
+        site = web.TCPSite(runner, self.console_host, self.console_port)
         await site.start()
         self.console_port = runner.addresses[0][1]
         return runner

@@ -102,10 +102,13 @@ function setter(item) {
   return place;
 }
 
+// tables would fill the page
+const brief = (value) => JSON.stringify(value, (_, part) => (Array.isArray(part) && part.length > 2 ? `${part.length} entries` : part));
+
 function showCommand(body, command) {
   const button = node("button", "Release");
   button.onclick = () => call(`/commands/${command.transaction_id}/release`);
-  const what = node("code", JSON.stringify(command.command));
+  const what = node("code", brief(command.command));
   row(body, what, command.state, time(command.start), time(command.until) ?? "open end", button);
 }
 
@@ -148,7 +151,7 @@ function showHome(home) {
   fill("commands", home.commands ?? [], showCommand);
   fill("receipts", home.receipts, showReceipt);
   fill("events", home.events, (body, event) =>
-    row(body, event.seq, time(event.at), event.kind, short(event.transaction), node("code", JSON.stringify(event.data).slice(0, 160))));
+    row(body, event.seq, time(event.at), event.kind, short(event.transaction), node("code", brief(event.data).slice(0, 160))));
   showPrices(home.prices ?? []);
   $("audit").href = `${chosen}/audit`;
 }

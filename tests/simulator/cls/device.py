@@ -165,10 +165,15 @@ class Device:
         """Return a socket without TLS that is joined to a line."""
         ours, theirs = socket.socketpair()
         self._open += [ours, theirs]
-        line.settimeout(None)
-        for source, sink in ((line, theirs), (theirs, line)):
-            self._start(_pump, source, sink)
+        self.join(line, theirs)
         return ours
+
+    def join(self, one: socket.socket, other: socket.socket) -> None:
+        """Pass bytes on between two lines until one ends."""
+        self._open += [one, other]
+        for source, sink in ((one, other), (other, one)):
+            source.settimeout(None)
+            self._start(_pump, source, sink)
 
     def __enter__(self) -> Self:
         """Return itself."""
