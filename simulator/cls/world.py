@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from simulator.clock import SimClock
 from simulator.emt.backend import Emt
 from simulator.emt.console import Console
+from simulator.emt.orders import Orders
 from simulator.faults import FaultRequest, FaultSet
 from simulator.server import RealTimeLoop
 from simulator.tls import Certificate
@@ -72,6 +73,7 @@ class World:
             certificate=certificate,
         )
         self.emts: dict[str, Emt] = {}
+        self.orders = Orders(self)
         for key in emts:
             self._make(key)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -308,6 +310,8 @@ class World:
             return None
         app = web.Application(middlewares=[guard], client_max_size=1024 * 1024)
         app.add_routes([*Console(self).routes(), *Lab(self).routes()])
+        app.add_routes(self.orders.routes())
+        app.on_cleanup.append(self.orders.stop)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, self.console_host, self.console_port)

@@ -1,0 +1,141 @@
+"""Orders of the market, through the metering operator, to the home and back."""
+
+from contextlib import closing
+from datetime import timedelta
+from http.client import HTTPConnection
+import json
+import time
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
+
+import pytest
+
+from custom_components.smgw.cls.model import TunnelKind
+from simulator.cls import World
+from simulator.emt.calls import time_text
+from tests.cls.conftest import Lab, lab, make_lab
+from tests.simulator.cls.conftest import StartWorld, begin
+
+from .test_with_the_room import join, off
+
+__all__ = ["begin", "lab", "make_lab"]
+
+LOCATION = "C1234567890"
+
+
+def http(
+    world: World, method: str, path: str, query: dict[str, str], **headers: str
+) -> tuple[int, Any]:
+    """Send a request; return status and JSON, None without."""
+    url = urlsplit(world.console_url)
+    with closing(HTTPConnection(url.hostname or "", url.port, timeout=20)) as line:
+        line.request(method, f"{path}?{urlencode(query)}", headers=headers)
+        answer = line.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text.startswith(b"{") else None
+
+
+def order(world: World, path: str, what: str, **fields: str) -> tuple[int, str]:
+    """Give an order; return status and its id."""
+    name = str(uuid4())
+    status, _ = http(
+        world,
+        "POST",
+        path,
+        {"locationId": LOCATION, what: json.dumps(fields)},
+        transactionId=name,
+        creationDateTime=time_text(world.now()),
+    )
+    return status, name
+
+
+def answers(world: World, name: str, count: int) -> list[dict[str, str]]:
+    """Return the answers to an order, as soon as there are so many."""
+    end = time.monotonic() + 20
+    while True:
+        told = http(world, "GET", "/steuerbefehl/antworten", {})[1]["answers"]
+        found = [row for row in told if row["referenceId"] == name]
+        if len(found) >= count or time.monotonic() > end:
+            return found
+        time.sleep(0.1)
+
+
+def said(found: list[dict[str, str]]) -> list[tuple[str, str, str]]:
+    """Return operation, state and reason of each."""
+    return [(row["operation"], row["state"], row.get("reason", "")) for row in found]
+
+
+POSSIBLE = ("vorlaeufigePositiveAntwort", "possible", "")
+DONE = ("positiveAntwort", "succeeded", "")
+
+
+async def test_dim_and_back(begin: StartWorld, lab: Lab) -> None:
+    """A grid operator dims to 4.2 kW; the home is below; then everything as before."""
+    world = begin(curve="prime256v1", console_port=0)
+    home = await join(world, lab, TunnelKind.OUT_SOCKS, participant_id="grid")
+    now = world.now()
+    status, name = await off(
+        order,
+        world,
+        "/steuerbefehl/konfiguration/",
+        "commandControl",
+        maximumPowerValue="4.2",
+        executionTimeFrom=time_text(now),
+        executionTimeUntil=time_text(now + timedelta(hours=2)),
+    )
+    assert status == 202
+    assert said(await off(answers, world, name, 1))[0] == POSSIBLE
+    told = await off(home.command, name)
+    assert told["watts"] == "4200"
+    assert told["command"]["limit"]["kind"] == "para14a"
+    path = "/[Post]/steuerbefehl/initialZustand"
+    status, other = await off(
+        order, world, path, "commandRegular", executionTimeFrom=time_text(now)
+    )
+    assert status == 202
+    assert said(await off(answers, world, other, 2)) == [POSSIBLE, DONE]
+    assert said(await off(answers, world, name, 2)) == [POSSIBLE, DONE]
+    assert (await off(home.wait_receipt, name)).good
+
+
+async def test_refused(begin: StartWorld, lab: Lab) -> None:
+    """What the home refuses, or no tunnel carries, is answered in the market's words."""
+    world = begin(curve="prime256v1", console_port=0)
+    await join(world, lab, TunnelKind.OUT_SOCKS)  # a supplier: no para14a for it
+    fields = {"maximumPowerValue": "4.2", "executionTimeFrom": time_text(world.now())}
+    path, what = "/steuerbefehl/konfiguration/", "commandControl"
+    _, name = await off(order, world, path, what, **fields)
+    negative = "vorlaeufigeNegativeAntwort"
+    assert said(await off(answers, world, name, 1)) == [(negative, "failed", "unable")]
+    await lab.room.configure([])
+    await off(world.journal.wait, "channel_closed")
+    _, name = await off(order, world, path, what, **fields)
+    lost = (negative, "failed", "communicationFailure")
+    assert said(await off(answers, world, name, 1)) == [lost]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({}, 404),
+        ({"locationId": "D1"}, 400),
+        ({"commandControl": "[]"}, 400),
+        ({"commandControl": "{"}, 400),
+        ({"commandControl": "{}"}, 400),
+        ({"commandControl": '{"maximumPowerValue": "1e3", "executionTimeFrom": "x"}'}, 400),
+        ({"commandControl": '{"maximumPowerValue": "4.2", "executionTimeFrom": "2026-11-20T10:00:00"}'}, 400),
+    ],
+)  # fmt: skip
+def test_no_orders(begin: StartWorld, change: dict[str, str], status: int) -> None:
+    """What is no order, or for nobody, is refused at once."""
+    world = begin(console_port=0)
+    good = '{"maximumPowerValue": "4.2", "executionTimeFrom": "2026-11-20T10:00:00Z"}'
+    query = {"locationId": LOCATION, "commandControl": good, **change}
+    headers = {
+        "transactionId": str(uuid4()),
+        "creationDateTime": "2026-11-20T10:00:00Z",
+    }
+    path = "/steuerbefehl/konfiguration/"
+    assert http(world, "POST", path, query, **headers)[0] == status
+    assert world.orders.results == []
