@@ -65,6 +65,10 @@ CLS_FAULTS: dict[str, FaultInfo] = {
         "Is half open: takes everything, passes nothing on, closes nothing.",
         {"direction": "any"},
     ),
+    "relay_half_close": _fault(
+        "Says good-bye to the CLS (close_notify) in place of the next bytes to it, and "
+        "closes nothing."
+    ),
     "relay_damage": _fault("Sends the CLS a TLS record that no key fits."),
     "session": _fault("Ends channels after so many seconds.", {"seconds": 2.0}),
     # HKS4, HKS5

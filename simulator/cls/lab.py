@@ -9,7 +9,7 @@ POST   /lab/cut                {"profile", "how": reset, fin or close}
 POST   /lab/certificate        {"curve"}: a new HAN certificate
 PUT    /lab/faults/NAME        {parameters}
 DELETE /lab/faults/NAME
-POST   /lab/emts/KEY           {"silent", "every", "patience", "inner", "raw"}
+POST   /lab/emts/KEY           {"silent", "every", "patience", "ahead", "inner", "raw"}
 GET    /lab/journal?after=N
 """
 
@@ -37,7 +37,7 @@ _PROFILE = (
     "every",
 )
 _CHANGES = ("home", "session", "idle", "parallel", "every")
-_EMT = ("silent", "every", "patience", "inner", "raw")
+_EMT = ("silent", "every", "patience", "ahead", "inner", "raw")
 
 
 class Lab:

@@ -126,6 +126,9 @@ class Channel:
         ):
             if faults.take("relay_swallow", emt):
                 return
+        if direction == "down" and faults.take("relay_half_close", emt):
+            await self.han.say_goodbye()
+            return
         data, cut = self._cut(direction, data)
         for piece in self._pieces(data):
             await sink.write(piece)

@@ -7,6 +7,7 @@ in by themselves and are checked at once.
 import asyncio
 from collections import deque
 from contextlib import suppress
+from datetime import datetime, timedelta
 import logging
 import socket
 from threading import Condition
@@ -40,7 +41,8 @@ class Emt:
     ``name`` and ``port`` are what a CLS has to name; the gateway knows the way.
     Change at any time: ``silent`` (no heartbeats, no events asked for), ``every``
     (seconds between heartbeats), ``patience`` (seconds a question for events may wait
-    for one at the home, up to 50), ``raw`` (tunnels are not spoken HTTP on, but
+    for one at the home, up to 50), ``ahead``
+    (seconds by which its clock is wrong), ``raw`` (tunnels are not spoken HTTP on, but
     handed out by ``take``), ``inner`` (another TLS inside, as client).
     """
 
@@ -65,6 +67,7 @@ class Emt:
         self.silent = False
         self.every = 20.0
         self.patience = 1
+        self.ahead = 0.0
         self.raw = False
         self.inner = ""
         self.digests = True
@@ -95,6 +98,10 @@ class Emt:
         if self._listener is None:
             raise RuntimeError("not started")
         return self._listener.host, self._listener.port
+
+    def now(self) -> datetime:
+        """Return the EMT's time, aware, UTC."""
+        return self.clock.now() + timedelta(seconds=self.ahead)
 
     def identity(self, curve: str) -> Certificate:
         """Return our own certificate on a curve, for inner TLS and ``direct``."""
@@ -214,7 +221,7 @@ class Emt:
 
     async def _speak(self, stream: Stream, gateway: str) -> None:
         pipe = HttpPipe(stream, self.name)
-        session = Session(pipe, self.clock, self.message_key, digests=self.digests)
+        session = Session(pipe, self.now, self.message_key, digests=self.digests)
         reading = asyncio.create_task(pipe.run())
         tasks: list[asyncio.Task[None]] = [reading]
         try:

@@ -1,14 +1,13 @@
 """One open tunnel to a home, as the EMT holds it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 import json
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-
-from simulator.clock import SimClock
 
 from .calls import Call, time_text
 from .canonical import message_digest, signed_headers
@@ -37,25 +36,23 @@ class Session:
     def __init__(
         self,
         pipe: HttpPipe,
-        clock: SimClock,
+        now: Callable[[], datetime],
         key: ec.EllipticCurvePrivateKey | None = None,
         *,
         digests: bool = True,
     ) -> None:
         """Speak through a pipe; with a key messages are signed.
 
+        ``now`` is the EMT's time.
+
         With ``yields`` a request that came too soon (429) is repeated when the
         home says.
         """
         self.pipe = pipe
-        self._clock = clock
+        self.now = now
         self._key = key
         self._digests = digests
         self.yields = True
-
-    def now(self) -> datetime:
-        """Return the EMT's time."""
-        return self._clock.now()
 
     async def send(self, call: Call) -> Answer:
         """Send a call and return the answer, whatever it is; LostError."""

@@ -178,6 +178,12 @@ class TlsStream:
             raise
         await self._under.close()
 
+    async def say_goodbye(self) -> None:
+        """Send close_notify and leave the line open."""
+        with suppress(SSL.Error):
+            self.connection.shutdown()
+        await self._flush()
+
     async def drop(self) -> None:
         """Close without close_notify, as a line that breaks off."""
         await self._under.close()

@@ -258,6 +258,17 @@ def test_half_open(world: World, line: Line) -> None:
     assert world.run(stream.read()) == b"here again"
 
 
+def test_half_close(world: World, line: Line) -> None:
+    """Good-bye is said, and the other direction still works."""
+    world.faults.add("relay_half_close", times=1)
+    stream = world.emt.take()
+    world.run(stream.write(b"never seen"))
+    assert line.recv(1) == b""
+    line.sendall(b"still there")
+    assert world.run(stream.read()) == b"still there"
+    assert not world.journal.events("channel_closed")
+
+
 def test_damage(world: World, line: Line) -> None:
     """A record that no key fits: alert 20 of the device ends the channel."""
     world.faults.add("relay_damage", times=1)

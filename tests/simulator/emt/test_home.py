@@ -155,6 +155,18 @@ def test_refused(home: Home, house: House) -> None:
         home.set("a", 1, Span(seconds=60))
 
 
+def test_wrong_clock(world: World, home: Home, house: House) -> None:
+    """An EMT whose clock is wrong says so in all that it sends."""
+    world.emt.ahead = 400
+    home.limit(4200, Span(seconds=60))
+    home.heartbeat()
+    _, headers, _ = last(house, "POST", "/cls/v1/limits")
+    _, _, body = last(house, "POST", "/cls/v1/heartbeat")
+    for sent in (headers["creationdatetime"], body["time"]):
+        wrong = datetime.fromisoformat(sent) - datetime.now(UTC)
+        assert abs(wrong - timedelta(seconds=400)) < timedelta(seconds=30)
+
+
 def test_too_many(home: Home, house: House) -> None:
     """A request that came too soon is repeated, unless that is not wanted."""
     house.busy = 1

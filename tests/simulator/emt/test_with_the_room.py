@@ -164,6 +164,10 @@ async def test_everything_that_can_be_asked(begin: StartWorld, lab: Lab) -> None
         with pytest.raises(ProblemError) as problem:
             await off(refused)
         assert problem.value.code == code
+    world.emt.ahead = 400
+    with pytest.raises(ProblemError, match="422 from_the_future"):
+        await off(home.release)
+    world.emt.ahead = 0
     await off(home.release)
     assert (await off(home.verify)).good
 
