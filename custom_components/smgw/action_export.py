@@ -100,7 +100,12 @@ def async_register(hass: HomeAssistant) -> None:
         span, kind = span_of(call.data, LONGEST), call.data[ATTR_FORMAT]
         # With the reading that the span begins with.
         wider = Span(span.start - _SECOND, span.end)
-        login, readout = await async_read(target, wider, contracts=kind is Format.XML)
+        login, readout = await async_read(
+            target,
+            wider,
+            contracts=kind is Format.XML,
+            broken_too=kind is Format.ORIGINAL,
+        )
         coordinator = target.coordinator
         signed = readout.signed(wider)
         seal = await async_judge(

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from homeassistant.util import dt as dt_util
 
 from .billing import Counted
+from .han.errors import SignatureBroken
 from .han.history import (
     Contract,
     HistorySession,
@@ -45,6 +46,8 @@ class Readout:
         """Those of the account; None if they were not asked for."""
         self.counted: dict[object, Counted] = {}
         """What the gateway has counted itself, by what was asked for."""
+        self.broken = False
+        """Whether a signed original is broken; then its rows are missing."""
         self._columns: dict[str, _Column] = {}
         self._covered: list[Span] = []
         self._signed: list[tuple[Span, SignedFile]] = []
@@ -72,7 +75,7 @@ class Readout:
             if profile.rows:
                 newest = max(newest, profile.rows[-1].target_time)
         end = found.span.end
-        if end > now - _SETTLED:
+        if end > now - _SETTLED and not self.broken:
             end = min(end, max(newest, now - _SETTLED))
         self._cover(Span(found.span.start, end))
         if found.signed:
@@ -116,7 +119,13 @@ class Readout:
             if not may_go_on():
                 return False
             tried.add(part)
-            self.add(await session.profile(self.meter_id, part), now())
+            try:
+                found = await session.profile(self.meter_id, part)
+            except SignatureBroken as err:
+                if err.original is None:
+                    raise
+                found, self.broken = err.original, True
+            self.add(found, now())
         return True
 
     def _cover(self, span: Span) -> None:
@@ -139,10 +148,13 @@ class Readouts:
         self._known: dict[tuple[str, str], tuple[datetime, Readout]] = {}
 
     def of(self, login_id: str, meter_id: str) -> Readout:
-        """Return what is known of a meter; it is kept for two hours from now on."""
+        """Return what is known of a meter; it is kept for two hours from now on.
+
+        What was broken is read anew.
+        """
         key = login_id, meter_id
         known = self._known.get(key)
-        readout = known[1] if known else Readout(meter_id)
+        readout = known[1] if known and not known[1].broken else Readout(meter_id)
         self._known[key] = dt_util.utcnow(), readout
         return readout
 

@@ -1,15 +1,18 @@
 """What actions have read: in a session that the gateway bears, and kept for a while."""
 
-from collections.abc import Callable
-from datetime import datetime
+import asyncio
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
+from . import failures
 from .action_fields import Target, login_for
 from .const import DOMAIN
-from .errands import Time, Unfinished
+from .coordinator import SmgwCoordinator
+from .errands import Job, Time, Unfinished
+from .han.errors import SignatureBroken
 from .han.history import HistorySession, LogSlice, Span
 from .han.model import Snapshot
 from .logins import Login
@@ -17,6 +20,8 @@ from .models import SmgwConfigEntry
 from .readout import Readout
 from .symptoms import local_time
 
+# A poll comes each quarter hour; then a session may take minutes.
+_PATIENCE = timedelta(minutes=20)
 # Slices of a log; more would be more than a session.
 _MOST_SLICES = 50
 
@@ -37,11 +42,12 @@ async def async_read(
     *,
     contracts: bool = False,
     then: Then | None = None,
+    broken_too: bool = False,
 ) -> tuple[Login, Readout]:
     """Return a login and what it sees of a meter in a span, read as far as is missing.
 
-    `contracts` reads those of the login as well; `then` is done behind all that.
-    Raises `HomeAssistantError`, also where more sessions are needed than there were;
+    `contracts` reads those of the login as well; `then` is done behind all that;
+    `broken_too` for who wants signed originals whatever they are like. Raises `HomeAssistantError`, also where more sessions are needed than there were;
     what was read by then is kept for whoever asks again.
     """
     login = login_for(target)
@@ -63,12 +69,14 @@ async def async_read(
     more = contracts and readout.contracts is None
     if missing or more or (then and then.wanted(readout)):
         try:
-            await target.coordinator.errands.async_call(job, _serves(login))
+            await _async_call(target.coordinator, job, login)
         except HomeAssistantError:
             now = readout.missing(span)
             if now == missing or now is None:
                 raise
             raise still_reading(target.entry, now.end) from None
+    if readout.broken and not broken_too:
+        raise failures.for_owner(SignatureBroken())
     return login, readout
 
 
@@ -90,7 +98,7 @@ async def async_log(entry: SmgwConfigEntry, login: Login, span: Span) -> list[Lo
                 raise Unfinished
             slices.append(await session.log(Span(span.start, end)))
 
-    await entry.runtime_data.coordinator.errands.async_call(job, _serves(login))
+    await _async_call(entry.runtime_data.coordinator, job, login)
     return slices
 
 
@@ -108,5 +116,21 @@ def still_reading(entry: SmgwConfigEntry, reached: datetime) -> HomeAssistantErr
     )
 
 
-def _serves(login: Login) -> Callable[[Login], bool]:
-    return lambda other: other.subentry_id == login.subentry_id
+async def _async_call(
+    coordinator: SmgwCoordinator, job: Job[None], login: Login
+) -> None:
+    """Have a job done in a session of a login, if need be in several.
+
+    Whoever waits is told how far it came before a browser gives up. Raises
+    `HomeAssistantError`.
+    """
+    longest = max(_PATIENCE, coordinator.each + _PATIENCE / 2)
+    try:
+        async with asyncio.timeout(longest.total_seconds()):
+            await coordinator.errands.async_call(
+                job, lambda other: other.subentry_id == login.subentry_id
+            )
+    except TimeoutError:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN, translation_key="no_session_in_time"
+        ) from None

@@ -53,7 +53,10 @@ def comm_profile(view: View, form: dict[str, str]) -> Download:
 
 
 def _file(view: View, xml: str, name: str) -> Download:
-    return Download(view.signer.sign(xml), f"{name}.xml.cms")
+    container = view.signer.sign(xml)
+    if "cms_broken" in view.faults:
+        container = container.replace(b"</", b"< ", 1)
+    return Download(container, f"{name}.xml.cms")
 
 
 def _prefixes(view: View) -> tuple[str, str]:

@@ -46,6 +46,7 @@ PPC_FAULTS: Mapping[str, FaultInfo] = {
         "An export without data is an HTTP error, not an empty body.", {"status": 500}
     ),
     "cms_other_prefix": FaultInfo("Exports use other XML prefixes (pg, ext)."),
+    "cms_broken": FaultInfo("Exports were changed after they were signed."),
     "gap_rows_left_out": FaultInfo("Readings not present have no row at all."),
     "gap_rows_zero": FaultInfo("Readings not present show the value 0.0000."),
     "no_recent_history": FaultInfo(

@@ -21,7 +21,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.smgw.const import CONF_INTERVAL
 from custom_components.smgw.export import ar2418_reader, cms
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from simulator.clock import SimClock
 from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
@@ -237,6 +237,33 @@ async def test_another_signer(
         assert seal["verdict"] == "intact_unknown"
         assert "the signer is not known" in seal["text"]
         assert seal["first_seen_now"] is False
+
+
+@PPC
+async def test_broken(
+    hass: HomeAssistant,
+    free: MockConfigEntry,
+    gateway: PpcGateway,
+    stranger: TestClient,
+    timeline: Timeline,
+) -> None:
+    """What was changed on its way is not used; its owner may show it to somebody."""
+    gateway.faults.add("cms_broken")
+    with pytest.raises(HomeAssistantError) as error:
+        await export(hass, free, "csv")
+    assert error.value.translation_key == "signature_broken"
+    await timeline.go_to(FREE + timedelta(minutes=14))
+    answer = await export(hass, free, "original")
+    assert answer["name"].endswith(".xml.cms")
+    assert answer["seal"]["verdict"] == "broken"
+    assert answer["seal"]["first_seen_now"] is False
+    assert not cms.open_signed(await fetch(stranger, answer)).intact
+    # Once it is over, it is read anew.
+    gateway.faults.clear()
+    await timeline.pass_by(minutes=40)
+    await timeline.pass_by(minutes=20)
+    answer = await export(hass, free, "csv")
+    assert answer["seal"]["verdict"] == "intact_known"
 
 
 @pytest.mark.parametrize("gateway", MAKERS[1:], indirect=True)

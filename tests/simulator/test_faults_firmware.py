@@ -174,6 +174,14 @@ def test_fault_cms_other_prefix(start: Start, connect: Connect) -> None:
     assert b"ns1:" not in body
 
 
+def test_fault_cms_broken(start: Start, connect: Connect) -> None:
+    """Some bytes are others than those that were signed."""
+    client = logged_in(connect, start, "cms_broken")
+    mid = client.meters()[STAIRS]
+    body = client.post("exportMeterValues", mid=mid, **TODAY).body
+    assert body.count(b"< ") == 1
+
+
 def test_fault_no_logout_page(start: Start, connect: Connect) -> None:
     """The session is over, the answer empty."""
     gateway = start("no_logout_page")

@@ -31,7 +31,7 @@ UNNOTICED = frozenset(
         *("single_connection", "slow", "token_enforced", "user_id_gateway"),
         *("v1_sessionid",),
         # contracts, history, exports, the log
-        *("any_window", "billing_periods_key", "cms_other_prefix"),
+        *("any_window", "billing_periods_key", "cms_broken", "cms_other_prefix"),
         *("current_refused", "daily_periods", "end_time_far"),
         *("export_error_status", "filtered_last_empty", "gap_rows_left_out"),
         *("gap_rows_zero", "incomplete", "interface_120", "joined_directions"),

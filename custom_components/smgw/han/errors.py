@@ -6,7 +6,10 @@ ever holds a secret or a piece of a page.
 """
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .history import ProfileSlice
 
 
 class SmgwError(Exception):
@@ -430,6 +433,18 @@ class PageUnreadable(SmgwError):
     """A page of the gateway that we cannot read, or that answers something else."""
 
     key = "page_unreadable"
+
+
+class SignatureBroken(PageUnreadable):
+    """A signed export whose content, signature and certificate do not fit together.
+
+    Nothing of it is used; `original` is there for who wants to show it to somebody.
+    """
+
+    key = "signature_broken"
+
+    original: ProfileSlice | None = None
+    """What came, without any row; set by the driver for values of a meter."""
 
 
 class NoMeterAssigned(SmgwError):

@@ -14,7 +14,7 @@ from typing import Any
 from ..export import cms
 from ..export.errors import FileUnreadable
 from . import ids, ppc_cms, ppc_contracts, ppc_pages as pages
-from .errors import NoData, PageUnreadable, RangeTooLarge, SmgwError
+from .errors import NoData, PageUnreadable, RangeTooLarge, SignatureBroken, SmgwError
 from .failures import unexpected_status
 from .history import (
     BillingPeriod,
@@ -87,15 +87,17 @@ class PpcHistory:
                 content = await _content(answer) if answer else None
             except NoData:
                 content = None
+            except SignatureBroken as err:
+                err.original = await _slice(
+                    meter_id, part, None, _signed(meter_id, answer)
+                )
+                raise
             except RangeTooLarge as err:
                 share = err.allowed / max(err.found, err.allowed + 1)
                 longest = max(_SHORTEST, (part.end - part.start) * share * 0.95)
                 self._memory[_HOURS] = longest / _HOUR
                 continue
-            signed = None
-            if answer and content:
-                name = f"{meter_id.lower()}.sm_data.xml.cms"
-                signed = SignedFile(name=name, content=answer.body)
+            signed = _signed(meter_id, answer) if content else None
             return await _slice(meter_id, part, content, signed)
         raise PageUnreadable("no span is short enough")
 
@@ -238,6 +240,13 @@ class PpcHistory:
         return page
 
 
+def _signed(meter_id: str, answer: Answer | None) -> SignedFile | None:
+    if answer is None:
+        return None
+    name = f"{meter_id.lower()}.sm_data.xml.cms"
+    return SignedFile(name=name, content=answer.body)
+
+
 async def _slice(
     meter_id: str, span: Span, content: bytes | None, signed: SignedFile | None
 ) -> ProfileSlice:
@@ -276,7 +285,7 @@ async def _content(answer: Answer) -> bytes:
         raise PageUnreadable(str(err)) from None
     if not signed.intact:
         # What was changed on the way is not used.
-        raise PageUnreadable("broken signature")
+        raise SignatureBroken("broken signature")
     return signed.content
 
 

@@ -91,6 +91,7 @@ CASES = (
     shows("contract_expired", UNKNOWN, at_first=timedelta(days=3), issue="contracts_ended"),
     shows("contract_expired", TRUE, later=LAST, at_first=TRUE, in_time="contracts_ended", days=0),
     # What readings of the newest values do not touch.
+    fine("cms_broken"),
     fine("cms_other_prefix"),
     fine("export_error_status"),
     fine("gap_rows_left_out"),
