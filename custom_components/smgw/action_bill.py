@@ -122,9 +122,7 @@ async def _async_bill(
     profiles = await hass.async_add_executor_job(readout.profiles, span)
     (profile,) = registers(profiles, code)
     memory = target.coordinator.memory
-    seal = await async_judge(
-        hass, memory, target.coordinator.gateway_id, readout.signed(span)
-    )
+    seal = async_judge(memory, target.coordinator.gateway_id, readout.opened(span))
     checked = await hass.async_add_executor_job(
         billing.check,
         profile,

@@ -104,15 +104,14 @@ def async_register(hass: HomeAssistant) -> None:
             target,
             wider,
             contracts=kind is Format.XML,
-            broken_too=kind is Format.ORIGINAL,
+            originals=kind is Format.ORIGINAL,
         )
         coordinator = target.coordinator
-        signed = readout.signed(wider)
-        seal = await async_judge(
-            hass, coordinator.memory, coordinator.gateway_id, signed
+        seal = async_judge(
+            coordinator.memory, coordinator.gateway_id, readout.opened(wider)
         )
         if kind is Format.ORIGINAL:
-            file, contract = _originals(signed), None
+            file, contract = _originals(readout.signed(wider)), None
         else:
             profiles = await hass.async_add_executor_job(readout.profiles, wider)
             chosen = registers(profiles, register_of(call.data))

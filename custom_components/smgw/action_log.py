@@ -1,6 +1,7 @@
 """The action that answers with the consumer log of a span."""
 
 from datetime import timedelta
+from functools import partial
 
 import probatio
 
@@ -20,7 +21,9 @@ from homeassistant.helpers.service import (
 from . import answers
 from .action_fields import ATTR_LOGIN, FROM_TO, GATEWAY, login_named, span_of
 from .const import DOMAIN
+from .han.jsonlarge import aside
 from .models import SmgwConfigEntry
+from .readout import opened_file
 from .rides import async_log
 from .seals import async_judge
 from .texts import Texts
@@ -44,10 +47,12 @@ def async_register(hass: HomeAssistant) -> None:
         span = span_of(call.data, LONGEST)
         login = login_named(coordinator, call.data.get(ATTR_LOGIN))
         slices = await async_log(entry, login, span)
-        files = [part.signed for part in reversed(slices) if part.signed]
-        seal = await async_judge(
-            hass, coordinator.memory, coordinator.gateway_id, files
-        )
+        opened = [
+            await aside(partial(opened_file, part.signed))
+            for part in slices
+            if part.signed
+        ]
+        seal = async_judge(coordinator.memory, coordinator.gateway_id, opened)
         texts = await Texts.async_load(hass, hass.config.language)
         return {
             "gateway_id": coordinator.gateway_id,

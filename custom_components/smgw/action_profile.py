@@ -64,8 +64,8 @@ def async_register(hass: HomeAssistant) -> None:
         chosen = registers(profiles, code)
         texts = await Texts.async_load(hass, hass.config.language)
         coordinator = target.coordinator
-        found = await async_judge(
-            hass, coordinator.memory, coordinator.gateway_id, readout.signed(span)
+        found = async_judge(
+            coordinator.memory, coordinator.gateway_id, readout.opened(span)
         )
 
         def answer() -> dict[str, Any]:

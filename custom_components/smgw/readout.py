@@ -4,12 +4,15 @@ What was read is kept: who asks for the same span again goes on where it ended.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from homeassistant.util import dt as dt_util
 
 from .billing import Counted
+from .export.cms import Signed, open_signed
+from .export.errors import FileUnreadable
 from .han.errors import SignatureBroken
 from .han.history import (
     Contract,
@@ -20,11 +23,14 @@ from .han.history import (
     SignedFile,
     Span,
 )
+from .han.jsonlarge import aside
 from .han.model import Register
 
 # Newer values may come in late.
 _SETTLED = timedelta(hours=1)
 _KEPT = timedelta(hours=2)
+# Rows; about half a year of two registers.
+_LARGE = 40_000
 
 
 @dataclass(slots=True)
@@ -39,9 +45,10 @@ class _Column:
 class Readout:
     """What is known of one meter's load profiles, through one account."""
 
-    def __init__(self, meter_id: str) -> None:
-        """Start with nothing."""
+    def __init__(self, meter_id: str, *, originals: bool = False) -> None:
+        """Start with nothing; `originals` keeps signed files in place of their rows."""
         self.meter_id = meter_id
+        self.originals = originals
         self.contracts: tuple[Contract, ...] | None = None
         """Those of the account; None if they were not asked for."""
         self.counted: dict[object, Counted] = {}
@@ -51,6 +58,7 @@ class Readout:
         self._columns: dict[str, _Column] = {}
         self._covered: list[Span] = []
         self._signed: list[tuple[Span, SignedFile]] = []
+        self._opened: list[tuple[Span, Signed | None]] = []
 
     def missing(self, span: Span) -> Span | None:
         """Return the newest part of a span that was not read yet."""
@@ -67,18 +75,20 @@ class Readout:
         """Take what a slice holds, read at a time (UTC)."""
         newest = found.span.start
         for code, profile in found.profiles.items():
+            if profile.rows:
+                newest = max(newest, profile.rows[-1].target_time)
+            if self.originals:
+                continue
             column = self._columns.setdefault(
                 code, _Column(profile.register, profile.period)
             )
             column.period = profile.period
             column.rows.update((row.target_time, row) for row in profile.rows)
-            if profile.rows:
-                newest = max(newest, profile.rows[-1].target_time)
         end = found.span.end
         if end > now - _SETTLED and not self.broken:
             end = min(end, max(newest, now - _SETTLED))
         self._cover(Span(found.span.start, end))
-        if found.signed:
+        if found.signed and self.originals:
             self._signed.append((found.span, found.signed))
 
     def profiles(self, span: Span) -> dict[str, Profile]:
@@ -94,14 +104,18 @@ class Readout:
                 )
         return found
 
+    @property
+    def size(self) -> int:
+        """Return how many rows are kept."""
+        return sum(len(column.rows) for column in self._columns.values())
+
     def signed(self, span: Span) -> list[SignedFile]:
         """Return the signed originals that touch a span, oldest first."""
-        touching = {
-            part: file
-            for part, file in self._signed
-            if part.start < span.end and span.start < part.end
-        }
-        return [touching[part] for part in sorted(touching)]
+        return _touching(self._signed, span)
+
+    def opened(self, span: Span) -> list[Signed | None]:
+        """Return what the originals' signatures say, without content; None: unreadable."""
+        return _touching(self._opened, span)
 
     async def async_fill(
         self,
@@ -125,6 +139,9 @@ class Readout:
                 if err.original is None:
                     raise
                 found, self.broken = err.original, True
+            if found.signed:
+                opened = await aside(partial(opened_file, found.signed))
+                self._opened.append((found.span, opened))
             self.add(found, now())
         return True
 
@@ -145,23 +162,49 @@ class Readouts:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self._known: dict[tuple[str, str], tuple[datetime, Readout]] = {}
+        self._known: dict[tuple[str, str, bool], tuple[datetime, Readout]] = {}
 
-    def of(self, login_id: str, meter_id: str) -> Readout:
+    def of(self, login_id: str, meter_id: str, *, originals: bool = False) -> Readout:
         """Return what is known of a meter; it is kept for two hours from now on.
 
         What was broken is read anew.
         """
-        key = login_id, meter_id
+        key = login_id, meter_id, originals
         known = self._known.get(key)
-        readout = known[1] if known and not known[1].broken else Readout(meter_id)
+        if known and not known[1].broken:
+            readout = known[1]
+        else:
+            readout = Readout(meter_id, originals=originals)
         self._known[key] = dt_util.utcnow(), readout
         return readout
+
+    def answered(self, readout: Readout) -> None:
+        """Let go of what is large, now that whoever asked has it."""
+        if readout.originals or readout.size > _LARGE:
+            self._known = {k: v for k, v in self._known.items() if v[1] is not readout}
 
     def forget_old(self) -> None:
         """Let go of what nobody has asked for lately."""
         limit = dt_util.utcnow() - _KEPT
         self._known = {k: v for k, v in self._known.items() if v[0] > limit}
+
+
+def _touching[T](parts: Iterable[tuple[Span, T]], span: Span) -> list[T]:
+    """Return what belongs to parts that touch a span, oldest first; the newest of each."""
+    touching = {
+        part: one
+        for part, one in parts
+        if part.start < span.end and span.start < part.end
+    }
+    return [touching[part] for part in sorted(touching)]
+
+
+def opened_file(file: SignedFile) -> Signed | None:
+    """Return what a signature says, without the content; None if it cannot be opened."""
+    try:
+        return replace(open_signed(file.content), content=b"")
+    except FileUnreadable:
+        return None
 
 
 def gaps(profile: Profile, span: Span) -> int:

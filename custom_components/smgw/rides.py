@@ -42,16 +42,18 @@ async def async_read(
     *,
     contracts: bool = False,
     then: Then | None = None,
-    broken_too: bool = False,
+    originals: bool = False,
 ) -> tuple[Login, Readout]:
     """Return a login and what it sees of a meter in a span, read as far as is missing.
 
     `contracts` reads those of the login as well; `then` is done behind all that;
-    `broken_too` for who wants signed originals whatever they are like. Raises `HomeAssistantError`, also where more sessions are needed than there were;
+    `originals` is for who wants signed files, whatever they are like, and no rows. Raises `HomeAssistantError`, also where more sessions are needed than there were;
     what was read by then is kept for whoever asks again.
     """
     login = login_for(target)
-    readout = target.entry.runtime_data.readouts.of(login.subentry_id, target.meter_id)
+    readout = target.entry.runtime_data.readouts.of(
+        login.subentry_id, target.meter_id, originals=originals
+    )
 
     async def job(
         _login: Login, _snapshot: Snapshot, session: HistorySession, time: Time
@@ -75,8 +77,9 @@ async def async_read(
             if now == missing or now is None:
                 raise
             raise still_reading(target.entry, now.end) from None
-    if readout.broken and not broken_too:
+    if readout.broken and not originals:
         raise failures.for_owner(SignatureBroken())
+    target.entry.runtime_data.readouts.answered(readout)
     return login, readout
 
 

@@ -1,16 +1,14 @@
 """What may be said of a gateway's signed exports: the key it was first seen with is kept."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
-from .export.cms import Signed, Verdict, judge, open_signed
-from .export.errors import FileUnreadable
-from .han.history import SignedFile
+from .export.cms import Signed, Verdict, judge
 from .memory import GatewayMemory
 
 # The worst comes first.
@@ -32,17 +30,14 @@ class Seal:
     """The certificates that came with it."""
 
 
-async def async_judge(
-    hass: HomeAssistant,
-    memory: GatewayMemory,
-    gateway_id: str,
-    files: Iterable[SignedFile],
+@callback
+def async_judge(
+    memory: GatewayMemory, gateway_id: str, opened: Sequence[Signed | None]
 ) -> Seal | None:
     """Judge what a gateway has signed, and keep its key if it is the first one.
 
-    None without files.
+    `opened` without their content; None is what could not be opened. None without any.
     """
-    opened = [await hass.async_add_executor_job(_open, file.content) for file in files]
     if not opened:
         return None
     first = memory.signer
@@ -66,10 +61,3 @@ async def async_judge(
         signer=shown.signer if shown else None,
         others=shown.others if shown else (),
     )
-
-
-def _open(content: bytes) -> Signed | None:
-    try:
-        return open_signed(content)
-    except FileUnreadable:
-        return None
