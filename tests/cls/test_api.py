@@ -1,14 +1,17 @@
 """What a participant finds: what it was granted, and nothing else."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 import json
 from pathlib import Path
 from typing import Any
 
+import h11
 import pytest
 
+from custom_components.smgw.control.errors import LedgerUnavailable
 from tests.control.house import GRID, SUPERVISED
 
 from .conftest import Desk
@@ -165,6 +168,47 @@ async def test_whose_limit_counts(desk: Desk) -> None:
         ("4200", True),
         (None, False),
     ]
+
+
+async def test_only_what_applies_now(desk: Desk) -> None:
+    """Not what is ordered for later; of a schedule the slot of this moment, also where another limit is smaller."""
+    emt, grid, clock = await desk.emt(), await desk.emt("grid"), desk.lab.bench.clock
+    later = (clock.utc() + timedelta(hours=1)).isoformat()
+    ahead = LIMIT | {"from": later}
+    assert (await desk.lab.write(emt, "POST", "limits", ahead)).status == 202
+    (limit,) = (await emt.ask("GET", "limits")).json["limits"]
+    assert (limit["watts"], limit["until"], limit["counts"]) == (None, None, False)
+    begin = clock.utc().replace(microsecond=0)
+    slots = _quarters(begin, ("6000", "5000"))
+    schedule = {"direction": "consumption", "kind": "contract", "slots": slots}
+    assert (await desk.lab.write(emt, "PUT", "schedules", schedule)).status == 202
+    (limit,) = (await emt.ask("GET", "limits")).json["limits"]
+    assert (limit["watts"], limit["counts"]) == ("6000", True)
+    smaller = LIMIT | {"kind": "para14a", "watts": "4200"}
+    assert (await desk.lab.write(grid, "POST", "limits", smaller)).status == 202
+    (limit,) = (await emt.ask("GET", "limits")).json["limits"]
+    assert (limit["watts"], limit["counts"]) == ("6000", False)
+    end = begin + timedelta(minutes=15)
+    assert limit["until"] == end.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+async def test_an_export_that_breaks_off(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with the connection: half of it must not look like the whole."""
+    emt = await desk.emt()
+    await emt.ask("GET", "")
+    ledger = desk.lab.bench.ledger
+    whole = ledger.export
+
+    async def broken(*args: Any) -> AsyncIterator[bytes]:
+        async for piece in whole(*args):
+            yield piece
+            raise LedgerUnavailable("disk gone")
+
+    monkeypatch.setattr(ledger, "export", broken)
+    with pytest.raises((ConnectionError, h11.RemoteProtocolError)):
+        await emt.ask("GET", "audit")
 
 
 async def test_failsafe_and_its_state(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import ssl
 import h11
 import pytest
 
+from custom_components.smgw.cls.dialler import Dialler
 from custom_components.smgw.cls.errors import BadConfig
 from custom_components.smgw.cls.forward import open_target
 from custom_components.smgw.cls.listener import MOST_HANDSHAKES, MOST_STREAMS
@@ -134,6 +135,23 @@ async def test_secrets_stay_out_of_sight(lab: Lab) -> None:
     config = lab.out(gateway, next_own=identity(), inner=inner, message_key="KEY")
     assert "PRIVATE" not in repr(config)
     assert "KEY" not in repr(config)
+
+
+async def test_a_fault_of_ours(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stops one tunnel for a while, with a reason, and no other."""
+    gateway, other = await lab.gateway(), await lab.gateway()
+
+    async def fails(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    await lab.room.configure([lab.out(gateway, tunnel_id="u")])
+    emt = await gateway.emt()
+    monkeypatch.setattr(Dialler, "_dial", fails)
+    await lab.room.configure([lab.out(gateway, tunnel_id="u"), lab.out(other)])
+    state = await lab.phase(ChannelPhase.STOPPED)
+    assert await lab.failure() is Reason.INTERNAL
+    assert state.tunnel_id == "t"
+    assert (await emt.ask("GET", "")).status == 200
 
 
 async def test_port_in_use(lab: Lab) -> None:

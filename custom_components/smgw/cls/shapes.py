@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from ..control import codec
@@ -24,7 +25,7 @@ from ..control.model import (
 )
 from ..control.picture import Hold, Picture
 from ..control.ports import Home
-from ..control.record import Measured, Record
+from ..control.record import Measured, Phase, Record
 from .ports import About, Thing
 
 NOTICE = (
@@ -136,26 +137,33 @@ def item_of(
 
 
 def limits(
-    participant: Participant, picture: Picture, own: Iterable[Record]
+    participant: Participant, picture: Picture, own: Iterable[Record], now: Stamp
 ) -> list[Object]:
     """Return where the limits of each granted direction stand."""
-    records = list(own)
+    records = [record for record in own if record.phase is not Phase.SCHEDULED]
     found = []
     for direction in Direction:
         if participant.limits(direction) is None:
             continue
         machine = picture.supervision.get((participant.participant_id, direction))
         house = picture.limits.get(direction)
-        mine = house is not None and house.participant_id == participant.participant_id
-        watts, until = None, None
-        if house is not None and mine:
-            watts, until = house.watts, house.until
+        counts = (
+            house is not None and house.participant_id == participant.participant_id
+        )
+        applying: list[tuple[Decimal, datetime | None]] = []
+        if house is not None and counts:
+            applying = [(house.watts, house.until)]
         elif machine is not None and machine.applies is not None:
-            watts, until = machine.applies, machine.until
+            applying = [(machine.applies, machine.until)]
         else:
-            for record in records:
-                if record.direction is direction and record.watts is not None:
-                    watts, until = record.watts, record.until
+            applying = [
+                (watts, record.until if slot is None else slot.end)
+                for record in records
+                if record.direction is direction
+                and (watts := record.limit_at(now)) is not None
+                for slot in (record.slot_at(now),)
+            ]
+        watts, until = min(applying, key=lambda it: it[0], default=(None, None))
         found.append(
             {
                 "direction": direction,
@@ -163,7 +171,7 @@ def limits(
                 "watts": None if watts is None else number(watts),
                 "until": _at(until),
                 "failsafe_watts": None if machine is None else number(machine.failsafe),
-                "counts": mine,
+                "counts": counts,
             }
         )
     return found

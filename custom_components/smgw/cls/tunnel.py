@@ -12,6 +12,7 @@ from .errors import ChannelError
 from .identity import Identity
 from .model import ChannelPhase, ChannelState, TunnelConfig
 from .ports import ClsPorts
+from .reasons import ChannelReason
 from .session import Session
 from .stream import Stream, inner_tls
 
@@ -63,7 +64,11 @@ class Tunnel:
             except Exception:
                 # A fault of ours in one tunnel: it is tried again, and the others never notice.
                 _LOGGER.exception("Tunnel %s failed", self.config.tunnel_id)
-            await self.ports.timer.sleep(self.back_off.pause())
+            pause = self.back_off.pause()
+            next_try = self.ports.now().utc + timedelta(seconds=pause)
+            err = ChannelError(ChannelReason.INTERNAL)
+            self.failed(ChannelPhase.STOPPED, err, next_try=next_try)
+            await self.ports.timer.sleep(pause)
 
     async def context(self, *, server: bool) -> ssl.SSLContext:
         """Return the outer TLS with the certificate of ours that is tried now. Raises ChannelError."""

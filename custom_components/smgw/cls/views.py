@@ -11,7 +11,7 @@ from aiohttp import web
 from ..control import values
 from ..control.codec import read_command
 from ..control.command import SetPrices, SetSchedule
-from ..control.errors import InvalidInput
+from ..control.errors import InvalidInput, LedgerError
 from ..control.ledger import SLICE
 from ..control.model import Participant
 from ..control.reasons import Reason
@@ -161,7 +161,8 @@ class Views:
         """Return where limits stand."""
         picture = self.ports.authority.picture
         own = await self._open(ask)
-        return {"limits": shapes.limits(ask.participant, picture, own)}
+        now = self.ports.now()
+        return {"limits": shapes.limits(ask.participant, picture, own, now)}
 
     async def see_commands(self, ask: Ask) -> Body:
         """Return the open commands."""
@@ -256,6 +257,11 @@ class Views:
             await response.write(first)
             async for piece in pieces:
                 await response.write(piece)
+        except LedgerError as err:
+            if ask.request.writer.output_size:
+                # An export that breaks off must not look like a whole one.
+                raise ConnectionResetError("the export broke off") from err
+            raise
         finally:
             self._exporting.discard(ask.whose)
         return response
