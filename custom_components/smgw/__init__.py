@@ -10,12 +10,15 @@ from homeassistant.helpers.typing import ConfigType
 from . import control_life, issues
 from .attempt import async_driver
 from .const import DOMAIN, PLATFORMS, SIGNAL_LOGINS, meter_identifier
+from .contract_errand import ContractErrand
 from .coordinator import SmgwCoordinator
 from .downloads import async_downloads, async_setup_downloads
 from .han.driver import VENDORS
 from .history_setup import async_follow_history, async_prepare_history
 from .memory import async_forget, async_memory
 from .models import GatewayConfig, RuntimeData, SmgwConfigEntry
+from .quarters import Quarters
+from .quarters_setup import async_follow_quarters, async_quarters
 from .services import async_setup_services
 from .views import DownloadView
 
@@ -37,7 +40,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
     memory = await async_memory(hass, config.gateway_id)
     driver = await async_driver(hass, config)
     coordinator = SmgwCoordinator(hass, entry, vendor, driver, memory)
+    coordinator.errands.async_register(ContractErrand(coordinator))
     history = async_prepare_history(hass, coordinator)
+    quarters = await async_quarters(hass, coordinator, history)
     # Before the first reading, which may take minutes: a limited home comes back limited.
     control = await control_life.async_begin(hass, entry, coordinator)
     if control is None:
@@ -47,7 +52,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
     # What a flow has found out before there was an entry is kept from now on.
     memory.async_save()
     entry.runtime_data = RuntimeData(
-        config=config, coordinator=coordinator, history=history, control=control
+        config=config,
+        coordinator=coordinator,
+        history=history,
+        quarters=quarters,
+        control=control,
     )
 
     # Before any meter: meters name it as the device they are reached through.
@@ -65,6 +74,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
         else str(config.address.url(vendor.path)),
     )
     coordinator.async_forget_orphans()
+    async_follow_quarters(coordinator, quarters)
     await hass.config_entries.async_forward_entry_setups(entry, _platforms(entry))
     if history:
         async_follow_history(coordinator, history)
@@ -87,7 +97,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> Non
     """Forget what was learned of the gateway."""
     issues.async_clear(hass, entry)
     await async_downloads(hass).async_forget(entry.entry_id)
-    await async_forget(hass, GatewayConfig.of(entry).gateway_id)
+    gateway_id = GatewayConfig.of(entry).gateway_id
+    await async_forget(hass, gateway_id)
+    await Quarters(hass, gateway_id).async_remove()
 
 
 async def async_remove_config_entry_device(

@@ -51,6 +51,8 @@ class Budget:
         self._clock = clock
         self._sessions: list[datetime] = []
         self.allowance = Allowance()
+        self.listener: Callable[[datetime], None] | None = None
+        """Told of each session that begins (UTC)."""
 
     @property
     def sessions(self) -> tuple[datetime, ...]:
@@ -67,6 +69,8 @@ class Budget:
         self._recent()
         now = self._clock()
         insort(self._sessions, now)
+        if self.listener:
+            self.listener(now)
         return now
 
     def withdraw(self, session: datetime) -> None:

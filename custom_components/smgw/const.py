@@ -8,7 +8,7 @@ from homeassistant.const import Platform
 
 DOMAIN: Final = "smgw"
 LOGGER = logging.getLogger(__package__)
-PLATFORMS: Final = [Platform.BUTTON, Platform.SENSOR]
+PLATFORMS: Final = [Platform.BUTTON, Platform.EVENT, Platform.SENSOR]
 
 # Entry data, besides host and port.
 CONF_VENDOR: Final = "vendor"

@@ -29,10 +29,9 @@ from .models import SmgwConfigEntry
 PLATFORMS = (
     Platform.BINARY_SENSOR,
     Platform.CALENDAR,
-    Platform.EVENT,
     Platform.SWITCH,
 )
-"""Only there when something is controlled; sensors have a platform anyhow."""
+"""Only there when something is controlled; events and sensors have a platform anyhow."""
 _TRY_AGAIN = timedelta(minutes=5)
 
 

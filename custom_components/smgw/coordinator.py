@@ -119,13 +119,25 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
     def async_forget_orphans(self) -> None:
         """Forget what only logins have seen that are removed, maybe in an earlier run."""
         self.memory.keep_only(login.credentials for login in self.logins)
-        if orphans := self.logins.orphans():
+        orphans = self.logins.orphans()
+        if orphans.registers:
             self.data = self.logins.merged(self.gateway_id)
             left = {meter_id for meter_id, _ in self.logins.registers}
             devices.async_forget(
-                self.hass, self.config_entry, orphans, left | self.data.meters.keys()
+                self.hass,
+                self.config_entry,
+                orphans.registers,
+                left | self.data.meters.keys(),
             )
+        devices.async_forget_contracts(self.hass, self.config_entry, orphans.contracts)
         self.memory.async_save()
+
+    @callback
+    def async_contracts_read(self) -> None:
+        """Show what a session has read of contracts, behind its readings."""
+        self.memory.async_save(rarely=self.vendor.per_hour is None)
+        self._async_refresh_finished()
+        self.async_update_listeners()
 
     @callback
     def async_forget_meter(self, device: dr.DeviceEntry) -> None:

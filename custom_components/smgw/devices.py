@@ -61,3 +61,16 @@ def async_forget(
         )
         if device is not None:
             devices.async_remove_device(device.id)
+
+
+@callback
+def async_forget_contracts(
+    hass: HomeAssistant, entry: SmgwConfigEntry, names: Collection[str]
+) -> None:
+    """Remove the sensors of contracts, by their logical names."""
+    registry = er.async_get(hass)
+    prefixes = tuple(f"{entry.unique_id}_{name}_" for name in names)
+    if prefixes:
+        for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+            if entity.unique_id.startswith(prefixes):
+                registry.async_remove(entity.entity_id)

@@ -28,6 +28,29 @@ _MAKERS = {
 }
 
 
+def gateway_device(coordinator: SmgwCoordinator) -> DeviceInfo:
+    """Return the gateway's device, which the entry has registered."""
+    return DeviceInfo(identifiers={(DOMAIN, coordinator.gateway_id)})
+
+
+def meter_device(coordinator: SmgwCoordinator, meter: Meter) -> DeviceInfo:
+    """Return a meter's device, reached through the gateway's."""
+    return DeviceInfo(
+        identifiers={
+            (DOMAIN, meter_identifier(coordinator.gateway_id, meter.meter_id))
+        },
+        manufacturer=_MAKERS.get(meter.maker or "", meter.maker),
+        serial_number=meter.meter_id,
+        translation_key=f"meter_{meter.medium}",
+        translation_placeholders={"meter": meter.meter_id},
+        via_device_id=dr.async_get_device_id_by_identifier(
+            coordinator.hass,
+            (DOMAIN, coordinator.gateway_id),
+            config_entry_id=coordinator.config_entry.entry_id,
+        ),
+    )
+
+
 class GatewayEntity(CoordinatorEntity[SmgwCoordinator]):
     """An entity of the gateway itself."""
 
@@ -40,9 +63,7 @@ class GatewayEntity(CoordinatorEntity[SmgwCoordinator]):
         super().__init__(coordinator)
         self.entity_description = description
         self._attr_unique_id = f"{coordinator.gateway_id}_{description.key}"
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, coordinator.gateway_id)}
-        )
+        self._attr_device_info = gateway_device(coordinator)
 
 
 class MeterEntity(CoordinatorEntity[SmgwCoordinator]):
@@ -61,18 +82,7 @@ class MeterEntity(CoordinatorEntity[SmgwCoordinator]):
         self._written: tuple[bool, Meter | None] = (False, None)
         identifier = meter_identifier(coordinator.gateway_id, meter.meter_id)
         self._attr_unique_id = f"{identifier}_{description.key}"
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, identifier)},
-            manufacturer=_MAKERS.get(meter.maker or "", meter.maker),
-            serial_number=meter.meter_id,
-            translation_key=f"meter_{meter.medium}",
-            translation_placeholders={"meter": meter.meter_id},
-            via_device_id=dr.async_get_device_id_by_identifier(
-                coordinator.hass,
-                (DOMAIN, coordinator.gateway_id),
-                config_entry_id=coordinator.config_entry.entry_id,
-            ),
-        )
+        self._attr_device_info = meter_device(coordinator, meter)
 
     @override
     async def async_added_to_hass(self) -> None:

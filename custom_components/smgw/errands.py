@@ -151,7 +151,9 @@ class Errands:
                 call.fail(err)
             raise
         except asyncio.CancelledError:
-            task.cancel()
+            # A second time, it would not log out.
+            if not task.cancelling():
+                task.cancel()
             raise
 
     async def async_call[T](

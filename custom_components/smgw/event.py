@@ -1,4 +1,4 @@
-"""What happens to a participant's commands, as an event entity."""
+"""What happens to a participant's commands, as an event entity; and the consumer log's."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -20,6 +20,7 @@ from .const_control import (
 from .control.picture import Event, EventKind
 from .control.record import Key
 from .control_entity import Addition, ParticipantEntity, async_follow_setup
+from .log_event import ConsumerLogEvent
 from .models import SmgwConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -44,7 +45,8 @@ async def async_setup_entry(
     entry: SmgwConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add an entity for each participant."""
+    """Add one for the consumer log, and one for each participant."""
+    async_add_entities([ConsumerLogEvent(entry.runtime_data.coordinator)])
     if (room := entry.runtime_data.control) is not None:
         async_follow_setup(entry, room, async_add_entities, _events)
 

@@ -52,6 +52,11 @@ class GentleSession:
         async with self._gently():
             return await self._session.derived(contract, period)
 
+    async def tariff_step(self, contract: Contract) -> int | None:
+        """Return the tariff step of now; None where the gateway does not tell it."""
+        async with self._gently():
+            return await self._session.tariff_step(contract)
+
     async def log(self, span: Span) -> LogSlice:
         """Return the newest part of the consumer log in a span."""
         async with self._gently():

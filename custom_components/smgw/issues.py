@@ -8,7 +8,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import CONF_LOGIN, DOMAIN
 from .models import SmgwConfigEntry
-from .symptoms import KINDS, Situation
+from .symptoms import KINDS, Found, Situation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,17 @@ def async_sync(
             placeholders=found.placeholders,
             severity=kind.severity,
             fixable=kind.fixable,
-            about={CONF_LOGIN: found.login.subentry_id} if found.login else {},
+            about=_about(found),
         )
         for kind in KINDS
         for found in kind.find(situation)
     ]
     async_show(hass, entry, {kind.key for kind in KINDS}, shown)
+
+
+def _about(found: Found) -> dict[str, str]:
+    about = {CONF_LOGIN: found.login.subentry_id} if found.login else {}
+    return about | ({"contract": found.contract} if found.contract else {})
 
 
 @callback

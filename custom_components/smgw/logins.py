@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from .const import SUBENTRY_LOGIN
+from .contract_notes import DerivedSeen
 from .han.client_certificate import facts
 from .han.errors import (
     ClientCertificateDropped,
@@ -20,6 +22,7 @@ from .han.errors import (
     SmgwError,
     SmgwLoginError,
 )
+from .han.history import Contract
 from .han.live import Liveness
 from .han.model import Account, ClientCertificate, Gateway, Meter, Snapshot
 from .han.status import worst
@@ -38,6 +41,23 @@ OWN_FAILURES = (
 
 # Two looks at a clock nearer to each other than this say nothing of how it runs.
 _LOOK = timedelta(minutes=10)
+
+
+class ContractSeen(NamedTuple):
+    """A contract as accounts see it together."""
+
+    contract: Contract
+    derived: DerivedSeen | None
+    works: bool
+    """Whether an account that sees it works."""
+
+
+class Orphans(NamedTuple):
+    """What only accounts have seen that are removed."""
+
+    registers: set[RegisterKey]
+    contracts: set[str]
+    """Logical names."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,13 +183,36 @@ class Logins:
             login.last_session is None and login.error is None for login in self
         )
 
-    def orphans(self) -> set[RegisterKey]:
-        """Return, once, the registers that only removed accounts have delivered."""
-        gone = self._notes.keys() - self._by_id.keys()
-        delivered: set[RegisterKey] = set()
-        for login_id in gone:
-            delivered |= self._notes.pop(login_id).registers
-        return delivered - self.registers
+    def orphans(self) -> Orphans:
+        """Return, once, what only removed accounts have delivered."""
+        gone = [
+            self._notes.pop(login_id)
+            for login_id in self._notes.keys() - self._by_id.keys()
+        ]
+        registers = set().union(*(notes.registers for notes in gone))
+        contracts = set().union(*(notes.contracts.contracts for notes in gone))
+        return Orphans(
+            registers=registers - self.registers,
+            contracts=contracts - self.contracts.keys(),
+        )
+
+    @property
+    def contracts(self) -> dict[str, ContractSeen]:
+        """Return the contracts of all accounts, by logical name, as last read."""
+        found: dict[str, ContractSeen] = {}
+        for login in sorted(self, key=_contracts_read):
+            notes = login.notes.contracts
+            for name, contract in notes.contracts.items():
+                known = found.get(name)
+                derived = notes.derived.get(name)
+                if known and known.derived:
+                    derived = max(
+                        (known.derived, derived or known.derived),
+                        key=lambda seen: seen.at,
+                    )
+                works = login.works or (known is not None and known.works)
+                found[name] = ContractSeen(contract, derived, works)
+        return found
 
     def forget_meter(self, meter_id: str) -> None:
         """Forget that a meter was ever seen; should it return, it is a new one."""
@@ -269,6 +312,11 @@ class Logins:
 
 def _last_session(login: Login) -> tuple[bool, datetime | None]:
     return login.last_session is not None, login.last_session
+
+
+def _contracts_read(login: Login) -> float:
+    read_at = login.notes.contracts.read_at
+    return read_at.timestamp() if read_at else 0.0
 
 
 def _valid_until(account: Account) -> datetime | None:

@@ -25,6 +25,7 @@ from .han.errors import (
 from .han.evidence import Evidence
 from .han.model import Account, ClientCertificate, Snapshot
 from .history_notes import HistoryNotes
+from .log_notes import LogNotes
 from .notes import LoginNotes
 from .schedule import QUARTER
 from .stored import as_json, of_json
@@ -109,6 +110,9 @@ class GatewayMemory:
         """What is known of each login, by its subentry's id."""
         self.history = HistoryNotes()
         """What of its history is recorded."""
+        self.log = LogNotes()
+        """What was seen of the consumer log, and when we were there."""
+        self.budget.listener = self._session_opened
         self.down_since: datetime | None = None
         """Since when nothing has answered at the gateway's address (UTC)."""
         self.signer: str | None = None
@@ -141,6 +145,7 @@ class GatewayMemory:
         self._refused.pop(account.digest, None)
         self._worked[account.digest] = dt_util.utcnow()
         self._seen[account.digest] = Seen(at, snapshot)
+        self.log.since = self.log.since or at
         self.all_is_well()
 
     def worked(self, account: Account) -> datetime | None:
@@ -214,6 +219,7 @@ class GatewayMemory:
             self.logins[login_id] = LoginNotes.of(notes)
         if history := data.get("history"):
             self.history = HistoryNotes.of(history, dt_util.utcnow())
+        self.log = LogNotes.of(data.get("log") or {})
         if down_since := data.get("down_since"):
             self.down_since = _moment(down_since)
         self.signer = data.get("signer")
@@ -224,6 +230,9 @@ class GatewayMemory:
     async def async_remove(self) -> None:
         """Delete it from disk."""
         await self._store.async_remove()
+
+    def _session_opened(self, at: datetime) -> None:
+        self.log.opened(at)
 
     def _restore_seen(self, stored: Mapping[str, Any]) -> None:
         """Read what accounts saw last."""
@@ -253,6 +262,7 @@ class GatewayMemory:
             "worked": {k: moment.isoformat() for k, moment in self._worked.items()},
             "logins": {k: notes.as_dict() for k, notes in self.logins.items()},
             "history": self.history.as_dict(),
+            "log": self.log.as_dict(),
             "down_since": self.down_since and self.down_since.isoformat(),
             "signer": self.signer,
             "hold": as_json(self.hold),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .bridge.room import ControlRoom
     from .coordinator import SmgwCoordinator
     from .history_setup import History
+    from .quarters import Quarters
 
 type SmgwConfigEntry = ConfigEntry[RuntimeData]
 
@@ -115,6 +116,8 @@ class RuntimeData:
     coordinator: SmgwCoordinator
     history: History | None
     """None where there is no recorder."""
+    quarters: Quarters
+    """The last weeks' quarter hours."""
     control: ControlRoom | None = None
     """Participants, CLS switches and limits; None where nothing of it is set up."""
     readouts: Readouts = field(default_factory=Readouts)

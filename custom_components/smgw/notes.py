@@ -6,7 +6,9 @@ from typing import Any, Self
 
 from homeassistant.util import dt as dt_util
 
+from .contract_notes import ContractNotes
 from .han.model import Snapshot
+from .log_notes import LogMark
 
 type RegisterKey = tuple[str, str]
 """Meter id and OBIS code."""
@@ -32,6 +34,10 @@ class LoginNotes:
     """Between the last newest readings: the rhythm new ones come in."""
     empty_since: datetime | None = None
     """Since when sessions have brought no reading at all (UTC)."""
+    log: LogMark = field(default_factory=LogMark)
+    """How far its consumer log has been read."""
+    contracts: ContractNotes = field(default_factory=ContractNotes)
+    """What it sees of its contracts."""
     newest: datetime | None = None
     """When the newest reading of the last session was taken (UTC; of this run)."""
     read_at: datetime | None = None
@@ -54,6 +60,8 @@ class LoginNotes:
     def forget_rhythm(self) -> None:
         """Start over: another account may have other contracts."""
         self.steps, self.empty_since, self.newest = [], None, None
+        self.contracts.read_at = None
+        self.log = LogMark()
 
     @property
     def patience(self) -> timedelta:
@@ -87,6 +95,8 @@ class LoginNotes:
             "registers": registers,
             "steps": [step.total_seconds() for step in self.steps],
             "empty_since": self.empty_since and self.empty_since.isoformat(),
+            "contracts": self.contracts.as_dict(),
+            "log": self.log.as_dict(),
         }
 
     @classmethod
@@ -102,4 +112,6 @@ class LoginNotes:
             steps=[timedelta(seconds=seconds) for seconds in stored["steps"]],
             empty_since=empty_since
             and dt_util.parse_datetime(empty_since, raise_on_error=True),
+            contracts=ContractNotes.of(stored.get("contracts") or {}),
+            log=LogMark.of(stored.get("log") or {}),
         )

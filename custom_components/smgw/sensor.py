@@ -18,6 +18,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .certificate_sensor import async_follow_certificates
+from .contract_sensor import async_follow_contracts
 from .control_sensor import async_follow_control
 from .coordinator import SmgwCoordinator
 from .entity import GatewayEntity, MeterEntity
@@ -25,6 +26,7 @@ from .han.model import Gateway, Meter, Register
 from .han.status import GatewayState, Quality
 from .history_sensor import HistorySensor
 from .models import SmgwConfigEntry
+from .peak_sensor import async_add_peaks
 from .registers import describe
 from .schedule import MINUTE
 
@@ -148,6 +150,8 @@ async def async_setup_entry(
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     async_follow_certificates(hass, entry, async_add_entities)
+    async_follow_contracts(hass, entry, async_add_entities)
+    async_add_peaks(hass, entry, async_add_entities)
     async_follow_control(hass, entry, async_add_entities)
 
 

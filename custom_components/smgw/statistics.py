@@ -150,13 +150,20 @@ def of_profile(rows: Iterable[ProfileRow], recorded: Measure) -> Readings:
     }
 
 
+def slot_of_reading(reading: Reading, interval: timedelta | None) -> datetime:
+    """Return the slot a reading belongs to, as the official software decides it."""
+    # Of longer intervals the stamps are no less exact.
+    period = min(max(interval or QUARTER, QUARTER), HOUR)
+    return slot_of(reading.target_time or reading.capture_time, period)
+
+
 def of_meter(meter: Meter) -> Iterator[tuple[Register, Measure, Readings]]:
     """Return what a poll has of a meter: the registers read on the full hour."""
     for reading in meter.readings.values():
         recorded = measure(reading.register)
         if recorded is None or not (reading.quality is None or reading.quality.usable):
             continue
-        slot = _slot(reading, meter.capture_interval)
+        slot = slot_of_reading(reading, meter.capture_interval)
         if _is_full_hour(slot):
             yield reading.register, recorded, {slot: reading.value * recorded.factor}
 
@@ -224,13 +231,6 @@ def as_data(rows: Iterable[Row]) -> list[StatisticData]:
         StatisticData(start=row.start, state=float(row.state), sum=float(row.sum))
         for row in rows
     ]
-
-
-def _slot(reading: Reading, interval: timedelta | None) -> datetime:
-    """Return the slot a reading belongs to, as the official software decides it."""
-    # Of longer intervals the stamps are no less exact.
-    period = min(max(interval or QUARTER, QUARTER), HOUR)
-    return slot_of(reading.target_time or reading.capture_time, period)
 
 
 def _is_full_hour(moment: datetime) -> bool:

@@ -77,6 +77,8 @@ def _of_scalar(kind: type[Any], stored: Any) -> Any:
         hints = _hints(kind)
         known = {field.name for field in fields(kind)} & stored.keys()
         return kind(**{name: _of_json(hints[name], stored[name]) for name in known})
+    if issubclass(kind, tuple):
+        return kind(*map(_of_json, _hints(kind).values(), stored, strict=True))
     if issubclass(kind, datetime):
         return datetime.fromisoformat(stored)
     if issubclass(kind, timedelta):

@@ -22,6 +22,7 @@ from .han.errors import (
     PortalLocked,
     SmgwError,
 )
+from .han.history import Contract
 from .logins import Login, Logins
 from .memory import GatewayMemory
 from .models import GatewayConfig
@@ -31,6 +32,10 @@ LOGIN_FAILED = "login_failed"
 
 _AHEAD = timedelta(days=30)
 _OUTAGE = timedelta(hours=6)
+# What ended longer ago the owner knows; gateways keep such contracts for years.
+_REMEMBERED = timedelta(days=60)
+# Between two contracts may lie some days, until the operator has set up the new one.
+_CHANGE = timedelta(days=45)
 # Failures of the gateway that have an issue of their own.
 _TOLD_ELSEWHERE = {
     kind.key
@@ -62,6 +67,8 @@ class Found:
 
     placeholders: Mapping[str, str]
     login: Login | None = None
+    contract: str = ""
+    """Its logical name, if it is of one contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +208,30 @@ def _login_stale(now: Situation) -> Iterator[Found]:
             yield Found({"login": login.title, "newest": newest}, login)
 
 
+def _contract_expiring(now: Situation) -> Iterator[Found]:
+    for contract in _contracts_alone(now):
+        end = contract.valid_until
+        if end and now.now < end <= now.now + _AHEAD:
+            told = {
+                "contract": contract.name or contract.logical_name,
+                "use_case": _use_case(contract),
+                "valid_until": _day(end),
+            }
+            yield Found(told, contract=contract.logical_name)
+
+
+def _contract_expired(now: Situation) -> Iterator[Found]:
+    for contract in _contracts_alone(now):
+        end = contract.valid_until
+        if end and now.now - _REMEMBERED <= end <= now.now:
+            told = {
+                "contract": contract.name or contract.logical_name,
+                "use_case": _use_case(contract),
+                "valid_until": _day(end),
+            }
+            yield Found(told, contract=contract.logical_name)
+
+
 def _outage(now: Situation) -> Iterator[Found]:
     if since := _long_ago(now.memory.down_since, now):
         yield Found({"since": now.local(since)})
@@ -231,6 +262,8 @@ KINDS = (
     Kind("account_refused", _account_refused, IssueSeverity.ERROR),
     Kind("gateway_locked", _gateway_locked),
     Kind("contracts_ended", _contracts_ended, IssueSeverity.ERROR),
+    Kind("contract_expired", _contract_expired),
+    Kind("contract_expiring", _contract_expiring),
     Kind("no_meter", _no_meter, IssueSeverity.ERROR),
     Kind("no_register", _no_register),
     Kind("clock_stands", _clock_stands),
@@ -251,6 +284,41 @@ def _day(moment: datetime) -> str:
 def _long_ago(moment: datetime | None, now: Situation) -> datetime | None:
     """Return when a failure began, if it has lasted long enough to be told."""
     return moment if moment and now.now - moment >= _OUTAGE else None
+
+
+def _use_case(contract: Contract) -> str:
+    return f"TAF {contract.taf}" if contract.taf else "TAF ?"
+
+
+def _contracts_alone(now: Situation) -> Iterator[Contract]:
+    """Yield the contracts that no other one continues.
+
+    Not those of a login whose contracts have all ended: that is an issue of its own.
+    """
+    told = {
+        name
+        for login in now.logins
+        if _has_no_contract(login) or isinstance(login.error, ContractsEnded)
+        for name in login.notes.contracts.contracts
+    }
+    contracts = [seen.contract for seen in now.logins.contracts.values()]
+    for contract in contracts:
+        if contract.logical_name not in told and not any(
+            _continues(other, contract) for other in contracts
+        ):
+            yield contract
+
+
+def _continues(other: Contract, contract: Contract) -> bool:
+    """Say whether a contract takes the place of one that ends, or did."""
+    if contract.valid_until is None or other.taf != contract.taf:
+        return False
+    lasts = other.valid_until is None or other.valid_until > contract.valid_until
+    begins = other.valid_from is None or (
+        other.valid_from <= contract.valid_until + _CHANGE
+    )
+    same = not contract.meters or not set(contract.meters).isdisjoint(other.meters)
+    return lasts and begins and same
 
 
 def _clock_is_wrong(now: Situation) -> bool:

@@ -119,6 +119,7 @@ async def test_a_day_with_everything(
                     await press(hass, READ_NOW)
             case 3:
                 await async_update_entity(hass, IMPORT)
+                await hass.async_block_till_done(wait_background_tasks=True)
             case 4:
                 gateway.faults.clear()
             case 5:

@@ -51,7 +51,7 @@ def registers(hass: HomeAssistant, entry: MockConfigEntry) -> set[str]:
         for item in er.async_entries_for_config_entry(
             er.async_get(hass), entry.entry_id
         )
-        if ":" in item.unique_id
+        if ":" in item.unique_id and ".sm_" not in item.unique_id
     }
 
 

@@ -13,11 +13,12 @@ from custom_components import smgw
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity import Entity
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.scenario import grid_state, one_meter
 
-from .conftest import START, Timeline, enable, make_entry, set_up
+from .conftest import START, Timeline, make_entry, set_up
 from .test_coordinator import SETTLED, STAIRWELL
 
 NEXT_SLOT = START.replace(minute=30) + SETTLED
@@ -33,7 +34,7 @@ async def test_house(
 ) -> None:
     """Every sensor of the default house: name, class, unit, state."""
     monkeypatch.setattr(smgw, "PLATFORMS", [Platform.SENSOR])
-    enable(hass, f"{entry.unique_id}_clock_offset")
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
     await set_up(hass, entry)
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 

@@ -126,6 +126,15 @@ class EmhHistory:
         except NotThere, BadRequest:
             return ()
 
+    async def tariff_step(self, contract: Contract) -> int | None:
+        """Return the tariff step of now."""
+        name = contract.logical_name
+        try:
+            told = await self._session.load("GET", _path(name))
+        except NotThere, BadRequest:
+            return None
+        return emh_contracts.contract(told, name, None, self._now()).active_tariff
+
     async def log(self, span: Span) -> LogSlice:
         """Return the part of a span that lies in the month of its end."""
         month, start = _month_of(span.end - _INSTANT)

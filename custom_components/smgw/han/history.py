@@ -204,6 +204,9 @@ class HistorySession(Protocol):
     ) -> tuple[DerivedRegister, ...]:
         """Return a contract's registers: now, or at the end of a billing period."""
 
+    async def tariff_step(self, contract: Contract) -> int | None:
+        """Return the tariff step of now; None where the gateway does not tell it."""
+
     async def log(self, span: Span) -> LogSlice:
         """Return the newest part of the consumer log in a span."""
 

@@ -138,6 +138,10 @@ class PpcHistory:
         owner = contract.meters[0] if len(contract.meters) == 1 else ""
         return tuple(ppc_contracts.derived(page, owner))
 
+    async def tariff_step(self, contract: Contract) -> int | None:
+        """Return None: it is not told."""
+        return None
+
     async def log(self, span: Span) -> LogSlice:
         """Return the newest part of the consumer log in a span: at most 1000 entries."""
         longest = span.end - span.start
@@ -210,10 +214,16 @@ class PpcHistory:
 
     async def _tarification(self, contract: Contract, span: Span) -> Page:
         """Return the page of a contract's billing periods. Raises `NoData`."""
-        if contract.logical_name not in self._numbers:
-            await self.contracts()
-        number = self._numbers.get(contract.logical_name)
         options = await self._contract_options()
+        named = [i for i, (name, _) in enumerate(options) if name == contract.name]
+        if len(named) == 1:
+            number: int | None = named[0]
+        else:
+            # An ended one and its successor share a name; each has an id of its own.
+            if contract.logical_name not in self._numbers:
+                await self.contracts()
+                options = await self._contract_options()
+            number = self._numbers.get(contract.logical_name)
         if number is None or number >= len(options):
             raise NoData("no such contract")
         form = await self._session.post("showTarificationForm", tid=options[number][1])

@@ -140,6 +140,10 @@ class ThebenHistory:
                 return found
         return ()
 
+    async def tariff_step(self, contract: Contract) -> int | None:
+        """Return None: it is not told."""
+        return None
+
     async def log(self, span: Span) -> LogSlice:
         """Return the consumer log of a span, page by page.
 

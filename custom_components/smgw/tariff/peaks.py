@@ -1,6 +1,6 @@
 """What owners ask of a load profile: last quarter hour, yesterday, highest power."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -40,6 +40,33 @@ def quarter_hours(values: Mapping[datetime, Decimal]) -> list[QuarterHour]:
 def highest(values: Mapping[datetime, Decimal]) -> QuarterHour | None:
     """Return the quarter hour of the highest power, the first of equal ones."""
     return max(quarter_hours(values), key=lambda quarter: quarter.energy, default=None)
+
+
+def highest_slot(
+    counts: Sequence[int | None],
+) -> tuple[int | None, list[tuple[int, int]]]:
+    """Return the highest quarter hour, and where a higher one may hide, by places.
+
+    `counts` are readings slot by slot, None where there is none. A quarter hour is told
+    by the place of its end, the first of equal ones; a gap by those of its two ends. A gap
+    holds no more than was counted over it: if that is not more than the highest, it is no
+    doubt.
+    """
+    best: int | None = None
+    most = -1
+    gaps: list[tuple[int, int, int]] = []
+    before: tuple[int, int] | None = None
+    for place, count in enumerate(counts):
+        if count is None:
+            continue
+        if before is not None:
+            energy = count - before[1]
+            if place - before[0] > 1:
+                gaps.append((before[0], place, energy))
+            elif energy > most:
+                best, most = place, energy
+        before = (place, count)
+    return best, [(begin, end) for begin, end, energy in gaps if energy > most]
 
 
 def of_day(values: Mapping[datetime, Decimal], day: date) -> Decimal | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -39,6 +40,11 @@ type Flow = dict[str, Any]
 QUARTER = timedelta(minutes=15)
 # Sensors of what Home Assistant itself knows.
 _OURS = {"interval"}
+# How the names of contracts begin, which are read once a day.
+_CONTRACT = "01005e3180"
+# What is kept of quarter hours stays known.
+_KEPT = ("_month_peak", "_yesterday")
+_REGISTER = re.compile(r"[0-9A-Z]+ \d+-\d+:[\d.]+")
 NEW_PASSWORD = "from the second letter"
 
 
@@ -216,8 +222,14 @@ class Owner:
 
     @property
     def sees_nothing(self) -> bool:
-        """Say whether all is unavailable that the gateway tells."""
-        shown = {state for name, state in self.sensors.items() if name not in _OURS}
+        """Say whether all is unavailable that the gateway tells with each reading."""
+        shown = {
+            state
+            for name, state in self.sensors.items()
+            if name not in _OURS
+            and not name.startswith(_CONTRACT)
+            and not name.endswith(_KEPT)
+        }
         return shown == {UNAVAILABLE}
 
     @property
@@ -226,7 +238,8 @@ class Owner:
         sensors = self.sensors
         return {
             name: _plain(sensors.get(name, NOTHING))
-            for name in self.registers | {name for name in sensors if ":" in name}
+            for name in self.registers
+            | {name for name in sensors if _REGISTER.fullmatch(name)}
         }
 
     def expected(self, shown: Shown, before: dict[str, str]) -> dict[str, str]:
