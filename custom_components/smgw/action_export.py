@@ -106,10 +106,7 @@ def async_register(hass: HomeAssistant) -> None:
             contracts=kind is Format.XML,
             originals=kind is Format.ORIGINAL,
         )
-        coordinator = target.coordinator
-        seal = async_judge(
-            coordinator.memory, coordinator.gateway_id, readout.opened(wider)
-        )
+        seal = async_judge(target.entry, readout.opened(wider))
         if kind is Format.ORIGINAL:
             file, contract = _originals(readout.signed(wider)), None
         else:

@@ -52,7 +52,7 @@ def async_register(hass: HomeAssistant) -> None:
             for part in slices
             if part.signed
         ]
-        seal = async_judge(coordinator.memory, coordinator.gateway_id, opened)
+        seal = async_judge(entry, opened)
         texts = await Texts.async_load(hass, hass.config.language)
         return {
             "gateway_id": coordinator.gateway_id,

@@ -23,7 +23,7 @@ from homeassistant.util.hass_dict import HassKey
 from .const import DOMAIN
 
 KEPT = timedelta(days=1)
-_FOLDER = f"{DOMAIN}_downloads"
+FOLDER = f"{DOMAIN}_downloads"
 _DOWNLOADS: HassKey[Downloads] = HassKey(f"{DOMAIN}_downloads")
 
 
@@ -53,7 +53,7 @@ class Downloads:
     def __init__(self, hass: HomeAssistant) -> None:
         """Own the folder."""
         self._hass = hass
-        self._folder = Path(hass.config.cache_path(_FOLDER))
+        self._folder = Path(hass.config.cache_path(FOLDER))
         self._waiting: dict[str, Download] = {}
         self._timer: CALLBACK_TYPE | None = None
 

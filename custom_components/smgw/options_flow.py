@@ -26,14 +26,23 @@ from .home_options import HomeOptionSteps
 from .models import GatewayConfig, SmgwConfigEntry
 from .pace import Pace
 from .schedule import MINUTE
+from .signer_options import SignerOptionSteps
 
-TOPICS = ("reading", "measured", "executor", "executors", "powers", "laboratory")
+TOPICS = (
+    "reading",
+    "measured",
+    "executor",
+    "executors",
+    "powers",
+    "laboratory",
+    "signer",
+)
 
 # What the form reckons up, besides the present number of sessions.
 _EXAMPLES = (4, 6, 12)
 
 
-class SmgwOptionsFlow(HomeOptionSteps, OptionsFlow):
+class SmgwOptionsFlow(HomeOptionSteps, SignerOptionSteps, OptionsFlow):
     """Asks for the interval and, where a gateway keeps sessions, for their number."""
 
     config_entry: SmgwConfigEntry

@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotEx
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.smgw import gentle
+from custom_components.smgw import downloads, gentle
 from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.han import transport
 from homeassistant.config_entries import ConfigSubentryData
@@ -53,6 +53,12 @@ async def berlin(clock: SimClock, hass: HomeAssistant) -> None:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask slice after slice: frozen loops know no sleep."""
     monkeypatch.setattr(gentle, "PAUSE", timedelta(0))
+
+
+@pytest.fixture(autouse=True)
+def downloads_of_this_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep files that wait for a download apart: all tests share a configuration."""
+    monkeypatch.setattr(downloads, "FOLDER", str(tmp_path / downloads.FOLDER))
 
 
 @pytest.fixture

@@ -14,13 +14,16 @@ from typing import Any
 from zipfile import ZipFile
 
 from aiohttp.test_utils import TestClient
+from cryptography.hazmat.primitives.serialization import Encoding
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.smgw import downloads
 from custom_components.smgw.const import CONF_INTERVAL
 from custom_components.smgw.export import ar2418_reader, cms
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from simulator.clock import SimClock
 from simulator.emh import EmhGateway
@@ -66,16 +69,9 @@ async def stranger(hass_client_no_auth: ClientSessionGenerator) -> TestClient:
     return await hass_client_no_auth()
 
 
-@pytest.fixture(autouse=True)
-def clean(hass: HomeAssistant) -> Generator[None]:
-    """Leave no file behind."""
-    yield
-    shutil.rmtree(folder(hass), ignore_errors=True)
-
-
 def folder(hass: HomeAssistant) -> Path:
     """Return where the files lie."""
-    return Path(hass.config.path(".cache", "smgw_downloads"))
+    return Path(hass.config.cache_path(downloads.FOLDER))
 
 
 async def export(
@@ -347,3 +343,57 @@ async def test_nothing_kept(hass: HomeAssistant, free: MockConfigEntry) -> None:
             hass, free, "csv", start="2019-01-01 00:00:00", end="2019-01-02 00:00:00"
         )
     assert error.value.translation_key == "nothing_kept"
+
+
+async def choose_roots(
+    hass: HomeAssistant, entry: MockConfigEntry, text: str
+) -> dict[str, Any]:
+    """Enter certificates in the options."""
+    flow = await hass.config_entries.options.async_init(entry.entry_id)
+    for choice in ({"next_step_id": "signer"}, {"signer_roots": text}):
+        result = await hass.config_entries.options.async_configure(
+            flow["flow_id"], choice
+        )
+    return dict(result)
+
+
+@PPC
+async def test_roots_of_the_owner(
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    entry: MockConfigEntry,
+    gateway: PpcGateway,
+    hass_client_no_auth: ClientSessionGenerator,
+    timeline: Timeline,
+) -> None:
+    """A key that is not the first one is known if a certificate of the owner's vouches for it."""
+    key = f"smgw.{gateway.gateway_id.lower()}"
+    hass_storage[key] = {"version": 1, "key": key, "data": {"signer": "0" * 64}}
+    await set_up(hass, entry)
+    await timeline.go_to(FREE)
+    stranger = await hass_client_no_auth()
+    answer = await export(hass, entry, "original")
+    assert answer["seal"]["verdict"] == "intact_unknown"
+    signer = cms.open_signed(await fetch(stranger, answer)).signer
+    assert signer is not None
+    own = signer.public_bytes(Encoding.PEM).decode()
+
+    for bad in ("none", own[:200]):
+        result = await choose_roots(hass, entry, bad)
+        assert result["errors"] == {"signer_roots": "not_certificates"}
+    hour = FREE
+    # Another's vouches for nobody.
+    for text, verdict in (
+        (gateway.certificate_pem, "intact_unknown"),
+        (own, "intact_known"),
+    ):
+        result = await choose_roots(hass, entry, text)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert entry.options[CONF_INTERVAL] == 60
+        hour += timedelta(hours=1)
+        await timeline.go_to(hour)
+        await timeline.go_to(hour + timedelta(minutes=14))
+        seal = (await export(hass, entry, "original"))["seal"]
+        assert seal["verdict"] == verdict
+    await choose_roots(hass, entry, "")
+    assert entry.options == {CONF_INTERVAL: 60}
