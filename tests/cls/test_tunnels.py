@@ -1,5 +1,8 @@
 """Every kind of tunnel, end to end: from the stream's first byte to a switch of the home and its receipt."""
 
+import asyncio
+import ssl
+
 import pytest
 
 from custom_components.smgw.cls.certificates import CURVES
@@ -7,7 +10,7 @@ from custom_components.smgw.cls.model import ChannelPhase, InnerTls, TunnelKind
 
 from .conftest import Lab, MakeLab
 from .emt import Emt
-from .world import EMT, gateway_context, identity, over_tls
+from .world import EMT, gateway_context, identity, over_tls, read_request
 
 
 async def _switches(lab: Lab, emt: Emt) -> None:
@@ -94,3 +97,45 @@ async def test_inner_tls_in(lab: Lab) -> None:
     context = gateway_context(theirs, lab.own, server=False)
     emt = await over_tls(outer.writer, context)
     await _switches(lab, emt)
+
+
+async def test_inner_tls_begins_in_the_record_of_the_reply(lab: Lab) -> None:
+    """The EMT's first bytes come together with the last of SOCKS, before we have begun to wait for them."""
+    theirs = identity()
+    context = gateway_context(theirs, lab.own, server=False)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    inside = context.wrap_bio(incoming, outgoing)
+    said: list[bytes] = []
+
+    async def step(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(outgoing.read())
+        incoming.write(await reader.read(65536))
+
+    async def script(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.readexactly(3)
+        writer.write(b"\x05\x00")
+        await read_request(reader)
+        with pytest.raises(ssl.SSLWantReadError):
+            inside.do_handshake()
+        writer.write(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00" + outgoing.read())
+        incoming.write(await reader.read(65536))
+        while True:
+            try:
+                inside.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await step(reader, writer)
+        inside.write(b"GET /cls/v1 HTTP/1.1\r\nHost: cls\r\n\r\n")
+        while not said:
+            try:
+                said.append(inside.read(65536))
+            except ssl.SSLWantReadError:
+                await step(reader, writer)
+
+    gateway = await lab.gateway(script=script)
+    inner = InnerTls(peers=(theirs.facts.fingerprint,))
+    await lab.room.configure([lab.out(gateway, inner=inner)])
+    await gateway.emt()
+    assert said[0].startswith(b"HTTP/1.1 200")
