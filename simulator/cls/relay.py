@@ -97,7 +97,13 @@ class Channel:
         else:
             fin = self._how == "fin"
             han = self.han.drop() if fin else self.han.close()
-            await asyncio.gather(han, self.wan.close())
+            try:
+                await asyncio.gather(han, self.wan.close())
+            except asyncio.CancelledError:
+                # one that is cancelled before it starts closes nothing
+                self.han.abort()
+                self.wan.abort()
+                raise
 
     async def _pump(self, direction: str, early: bytes) -> None:
         up = direction == "up"

@@ -210,6 +210,9 @@ class Emt:
             _LOGGER.info("%s: a tunnel does not speak our API", self.key, exc_info=True)
         except OSError as err:
             _LOGGER.info("%s: a tunnel failed: %s", self.key, err)
+        except asyncio.CancelledError:
+            stream.abort()  # at the end of the world nobody waits for last words
+            raise
         finally:
             await stream.close()
 
