@@ -1,5 +1,6 @@
 """An entry with participants and CLS switches, and commands as a door hands them in."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -132,8 +133,17 @@ async def order(
     )
     await room.authority.contact(who)
     answer = await room.authority.submit(command)
-    await hass.async_block_till_done(wait_background_tasks=True)
+    await settle(hass, entry)
     return answer
+
+
+async def settle(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Wait until everything is written, to devices and to the ledger."""
+    authority = room_of(entry).authority
+    await hass.async_block_till_done(wait_background_tasks=True)
+    while tasks := [*authority._carrier._tasks.values(), *authority._critical]:
+        await asyncio.wait(tasks)
+        await hass.async_block_till_done(wait_background_tasks=True)
 
 
 def hours(number: float) -> datetime:
