@@ -76,11 +76,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
     coordinator.async_forget_orphans()
     async_follow_quarters(coordinator, quarters)
     await hass.config_entries.async_forward_entry_setups(entry, _platforms(entry))
+    if control is not None:
+        await control.async_open_doors()
     if history:
         async_follow_history(coordinator, history)
-    entry.async_on_unload(
-        coordinator.async_add_listener(entry.runtime_data.readouts.forget_old)
-    )
     entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
     return True
 

@@ -189,7 +189,8 @@ async def test_nothing_to_control_starts_nothing(
 ) -> None:
     """An entry with readings only has no ledger and none of these entities."""
     assert loaded.runtime_data.control is None
-    assert mode(Path(hass_config_dir, ".storage", "smgw")) is None
+    name = (loaded.unique_id or "").lower()
+    assert mode(Path(hass_config_dir, ".storage", "smgw", f"{name}.ledger")) is None
     domains = {
         entity.domain
         for entity in er.async_get(hass).entities.get_entries_for_config_entry_id(

@@ -153,6 +153,11 @@ class HomeItems(ports.Home):
     # For entities.
 
     @callback
+    def is_switch(self, item_id: str) -> bool:
+        """Say whether an item is a CLS switch."""
+        return item_id in self._wanted.switches
+
+    @callback
     def driven(self, switch: SwitchConfig) -> str | None:
         """Return the entity that a CLS switch drives."""
         return None if switch.drives is None else self._entity(switch.drives)
@@ -226,24 +231,24 @@ class HomeItems(ports.Home):
         if old is None or new is None or _shows(old) != _shows(new):
             self._moved()
 
-    def _candidates(self) -> Iterator[tuple[str, bool]]:
-        """Yield the entities that grants speak of, and whether by themselves."""
+    def _candidates(self) -> Iterator[tuple[str, str]]:
+        """Yield the entities that grants speak of, and their ids as items."""
         registry = er.async_get(self._hass)
         for item_id in self._wanted.items:
             if (entity_id := self._entity(item_id)) is not None:
-                yield entity_id, True
+                yield entity_id, item_id
         for thing_id in self._wanted.things:
             for entity in er.async_entries_for_device(registry, thing_id):
-                yield entity.entity_id, False
+                yield entity.entity_id, entity.id
 
     def _found(self) -> Iterator[tuple[str, Item]]:
         for switch in self._wanted.switches.values():
             yield switch.switch_id, switch.item
-        for entity_id, _ in self._candidates():
-            if (item := self._item(entity_id)) is not None:
-                yield item.item_id, item
+        for entity_id, item_id in self._candidates():
+            if (item := self._item(entity_id, item_id)) is not None:
+                yield item_id, item
 
-    def _item(self, entity_id: str) -> Item | None:
+    def _item(self, entity_id: str, item_id: str) -> Item | None:
         """Return an entity as an item; None: it cannot be one, or is not there."""
         sort, state = table.sort_of(entity_id), self._hass.states.get(entity_id)
         if sort is None or state is None:
@@ -265,7 +270,6 @@ class HomeItems(ports.Home):
         shape = sort.shape(state, self._hass.config.units.temperature_unit)
         if shape is None:
             return None
-        item_id = entity.id if entity else entity_id
         return Item(
             item_id=item_id,
             thing_id=(entity and entity.device_id) or item_id,

@@ -53,6 +53,7 @@ from ..han.doctor import CLOCK_OFF
 from ..models import SmgwConfigEntry
 from . import vault
 from .clock import LoopAlarm, LoopClock
+from .doors import Doors
 from .home import HomeItems, Wanted
 from .meters import HomeMeters
 from .setup import OWNER, ControlSetup
@@ -118,6 +119,7 @@ class ControlRoom:
         """Participants whose last command was refused because clocks differ."""
         self._begun = clock.now().utc
         self._down: dict[str, datetime] = {}
+        self._doors: Doors | None = None
         self._leave: list[CALLBACK_TYPE] = []
         self._next_change: CALLBACK_TYPE | None = None
         self._looking = self._look_again = self._closed = False
@@ -149,11 +151,24 @@ class ControlRoom:
         room._plan_change()
         return room
 
+    async def async_open_doors(self) -> None:
+        """Let participants in; everything they may meet is there."""
+        doors = self._doors = await Doors.async_open(
+            self.hass, self.authority, self.clock, self.home, self.channel_changed
+        )
+        self._leave += [
+            self.stage.async_view(doors.wake),
+            self.stage.async_listen(lambda *_: doors.wake()),
+        ]
+        await doors.async_set_up(self.setup)
+
     async def async_close(self) -> None:
         """Close the doors, then the books."""
         if self._closed:
             return
         self._closed = True
+        if self._doors is not None:
+            await self._doors.async_close()
         for leave in self._leave:
             leave()
         if self._next_change:
@@ -172,6 +187,11 @@ class ControlRoom:
         await self.authority.configure(
             self.setup.home.house, self.setup.known(self.clock.now().utc)
         )
+        if self._doors is not None:
+            await self._doors.async_set_up(self.setup)
+        there = {p.participant_id for p in self.setup.participants}
+        for gone in self.channels.keys() - there:
+            del self.channels[gone]
         self._plan_change()
         self._rename()
         self.stage.show()

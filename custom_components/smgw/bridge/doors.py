@@ -1,0 +1,161 @@
+"""The tunnels of an entry's participants: from what is stored to what the room `cls/` opens."""
+
+from collections.abc import Callable, Mapping
+from typing import override
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from homeassistant.loader import async_get_integration
+
+from ..cls import ports
+from ..cls.errors import BadConfig, ClsError
+from ..cls.identity import Identity
+from ..cls.model import (
+    ChannelState,
+    Endpoint,
+    InnerTls,
+    TunnelConfig,
+    TunnelKind as Kind,
+)
+from ..cls.ports import About, ClsPorts, Thing
+from ..cls.room import ClsRoom
+from ..const import DOMAIN, LOGGER
+from ..control.authority import Authority
+from ..control.clock import TrustedClock
+from ..control.values import MAX_TEXT
+from ..participants import (
+    Endpoint as Place,
+    ParticipantConfig,
+    StoredIdentity,
+    TunnelKind,
+)
+from .home import HomeItems
+from .setup import ControlSetup
+
+_KINDS = {
+    TunnelKind.OUT_SOCKS: Kind.OUT_SOCKS,
+    TunnelKind.OUT_SNI: Kind.OUT_SNI,
+    TunnelKind.IN: Kind.INBOUND,
+    TunnelKind.DIRECT: Kind.DIRECT,
+}
+
+
+class Devices(ports.Catalogue):
+    """Implements the port."""
+
+    def __init__(self, hass: HomeAssistant, home: HomeItems) -> None:
+        """Take the items whose devices these are."""
+        self._hass = hass
+        self._home = home
+
+    @override
+    def things(self) -> Mapping[str, Thing]:
+        """Return the devices of all items, by id."""
+        registry = dr.async_get(self._hass)
+        found: dict[str, Thing] = {}
+        for item in self._home.items().values():
+            if item.thing_id in found:
+                continue
+            name, kind = item.name, "entity"
+            device = registry.async_get(item.thing_id)
+            if isinstance(device, dr.DeviceEntry):
+                name = device.name_by_user or device.name or item.name
+                kind = device.model or "device"
+            elif self._home.is_switch(item.thing_id):
+                kind = "CLS switch"
+            found[item.thing_id] = Thing(
+                thing_id=item.thing_id, name=name[:MAX_TEXT], kind=kind[:MAX_TEXT]
+            )
+        return found
+
+
+class Doors:
+    """The tunnels, open as long as the entry is loaded."""
+
+    def __init__(self, room: ClsRoom) -> None:
+        """Take the room of the tunnels; `async_open` makes one."""
+        self._room = room
+
+    @classmethod
+    async def async_open(
+        cls,
+        hass: HomeAssistant,
+        authority: Authority,
+        clock: TrustedClock,
+        home: HomeItems,
+        changed: Callable[[ChannelState], None],
+    ) -> Doors:
+        """Return doors behind which nobody is yet."""
+        integration = await async_get_integration(hass, DOMAIN)
+        made = ClsPorts(
+            authority=authority,
+            home=home,
+            catalogue=Devices(hass, home),
+            about=About(version=str(integration.version)),
+            now=clock.now,
+            changed=changed,
+        )
+        return cls(ClsRoom(made))
+
+    async def async_set_up(self, setup: ControlSetup) -> None:
+        """Have the tunnels of these participants; one that cannot be leaves the others alone."""
+        good: dict[object, TunnelConfig] = {}
+        for participant in setup.participants:
+            if participant.channel.kind is TunnelKind.DIRECT and not setup.home.lab:
+                LOGGER.warning(
+                    "No tunnel for %s: it is for the laboratory only, which is off",
+                    participant.name,
+                )
+                continue
+            try:
+                config = tunnel_of(participant)
+            except ClsError as err:
+                LOGGER.error("No tunnel for %s: %s", participant.name, err)
+                continue
+            if good.setdefault(_place(config), config) is not config:
+                LOGGER.error("No tunnel for %s: another one is there", participant.name)
+        await self._room.configure(good.values())
+
+    async def async_close(self) -> None:
+        """Close all of them."""
+        await self._room.close()
+
+    def wake(self) -> None:
+        """Tell whoever waits for events that there may be some."""
+        self._room.wake()
+
+
+def tunnel_of(participant: ParticipantConfig) -> TunnelConfig:
+    """Return a participant's tunnel. Raises ClsError."""
+    channel = participant.channel
+    if not channel.identities:
+        raise BadConfig("own")
+    own, *more = map(_identity, channel.identities)
+    return TunnelConfig(
+        tunnel_id=participant.participant_id,
+        participant_id=participant.participant_id,
+        kind=_KINDS[channel.kind],
+        peers=channel.peers,
+        own=own,
+        next_own=more[0] if more else None,
+        gateway=_endpoint(channel.gateway),
+        destination=_endpoint(channel.emt),
+        listen=_endpoint(channel.bind),
+        inner=InnerTls(peers=channel.inner) if channel.inner else None,
+        forward=_endpoint(channel.forward),
+    )
+
+
+def _identity(stored: StoredIdentity) -> Identity:
+    return Identity(certificate=stored.certificate, key=stored.key)
+
+
+def _endpoint(place: Place | None) -> Endpoint | None:
+    return None if place is None else Endpoint(place.host, place.port)
+
+
+def _place(config: TunnelConfig) -> object:
+    """Return what no two tunnels may have in common (reference R2.4)."""
+    if config.kind.dials:
+        return config.kind, config.gateway, config.destination
+    return config.listen
