@@ -80,6 +80,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
         await control.async_open_doors()
     if history:
         async_follow_history(coordinator, history)
+    entry.async_on_unload(
+        coordinator.async_add_listener(entry.runtime_data.readouts.forget_old)
+    )
     entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
     return True
 

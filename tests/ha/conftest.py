@@ -38,6 +38,12 @@ from simulator.ppc import PpcGateway
 START = datetime(2026, 11, 20, 9, 7, tzinfo=UTC)
 
 
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Keep what is written, e.g. ledgers, with the test's own files."""
+    return hass_tmp_config_dir
+
+
 @pytest.fixture(autouse=True)
 def custom_integration(enable_custom_integrations: None) -> None:
     """Let Home Assistant load ours."""

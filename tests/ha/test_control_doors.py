@@ -30,12 +30,6 @@ OWN, PEER = identity(name="home"), identity(name="emt")
 
 
 @pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Write ledgers where the test's own files are."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
 def port() -> int:
     """Where the home listens."""
     return free_port()

@@ -32,12 +32,6 @@ from .control_home import (
 )
 
 
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Write ledgers where the test's own files are."""
-    return hass_tmp_config_dir
-
-
 def mode(path: Path) -> int | None:
     """Return who may read a file; None: it is not there."""
     return path.stat().st_mode & 0o777 if path.exists() else None

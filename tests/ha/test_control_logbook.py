@@ -1,5 +1,6 @@
 """What Home Assistant's logbook says about commands: over its own API."""
 
+from datetime import timedelta
 from http import HTTPStatus
 import logging
 from typing import Any
@@ -16,6 +17,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.smgw import importer
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -55,10 +57,10 @@ async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
     await hass.config.async_set_time_zone("Europe/Berlin")
 
 
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Write ledgers where the test's own files are."""
-    return hass_tmp_config_dir
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polls alone: nothing of the past is asked for."""
+    monkeypatch.setattr(importer, "KEPT", timedelta(0))
 
 
 @pytest.fixture(params=["en", "de"])

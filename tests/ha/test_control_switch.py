@@ -38,12 +38,6 @@ ALONE, DRIVING = "ALONE", "DRIVING"
 
 
 @pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Write ledgers where the test's own files are."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
 async def home(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
     """A home with a switch that stands for itself, and one that drives a lamp."""
     assert await async_setup_component(
