@@ -29,6 +29,7 @@ ATTR_WATTS: Final = "watts"
 
 PRICE_KEY: Final = "price"
 ORDERS_KEY: Final = "orders"
+SWITCH_KEY: Final = "switch"
 
 
 def device_identifier(gateway_id: str, subentry_id: str) -> str:

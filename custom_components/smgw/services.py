@@ -4,6 +4,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from . import (
     action_bill,
+    action_control,
     action_doctor,
     action_export,
     action_import,
@@ -23,3 +24,4 @@ def async_setup_services(hass: HomeAssistant) -> None:
     action_bill.async_register(hass)
     action_log.async_register(hass)
     action_merge.async_register(hass)
+    action_control.async_register(hass)

@@ -15,6 +15,7 @@ from .const_control import (
     ATTR_SET_BY,
     ATTR_TRANSACTION_ID,
     ATTR_UNTIL,
+    SWITCH_KEY,
 )
 from .control.picture import Hold
 from .control.record import Key
@@ -27,7 +28,7 @@ PARALLEL_UPDATES = 0
 
 # The device is the switch: the entity has its name.
 CLS_SWITCH = SwitchEntityDescription(
-    key="switch", translation_key="cls_switch", name=None
+    key=SWITCH_KEY, translation_key="cls_switch", name=None
 )
 
 

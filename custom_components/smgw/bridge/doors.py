@@ -32,13 +32,6 @@ from ..participants import (
 from .home import HomeItems
 from .setup import ControlSetup
 
-_KINDS = {
-    TunnelKind.OUT_SOCKS: Kind.OUT_SOCKS,
-    TunnelKind.OUT_SNI: Kind.OUT_SNI,
-    TunnelKind.IN: Kind.INBOUND,
-    TunnelKind.DIRECT: Kind.DIRECT,
-}
-
 
 class Devices(ports.Catalogue):
     """Implements the port."""
@@ -134,7 +127,7 @@ def tunnel_of(participant: ParticipantConfig) -> TunnelConfig:
     return TunnelConfig(
         tunnel_id=participant.participant_id,
         participant_id=participant.participant_id,
-        kind=_KINDS[channel.kind],
+        kind=Kind(channel.kind.value),
         peers=channel.peers,
         own=own,
         next_own=more[0] if more else None,

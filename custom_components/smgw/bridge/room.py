@@ -28,6 +28,7 @@ from ..const import DOMAIN, LOGGER
 from ..const_control import (
     ATTR_CONFIG_ENTRY,
     ATTR_PARTICIPANT,
+    SWITCH_KEY,
     device_identifier,
     limit_key,
 )
@@ -44,7 +45,7 @@ from ..control.command import (
     Verdict,
 )
 from ..control.errors import LedgerError
-from ..control.model import Value
+from ..control.model import Item, Value
 from ..control.picture import Event, EventKind, Picture
 from ..control.ports import Ports
 from ..control.reasons import Reason
@@ -264,6 +265,15 @@ class ControlRoom:
         participant = self.setup.participant(participant_id)
         return None if participant is None else participant.name
 
+    def item_of(self, entity_id: str) -> Item | None:
+        """Return the item that an entity is, or that a CLS switch of ours shows."""
+        for item in self.home.items().values():
+            own = self.setup.switch(item.item_id) is not None
+            shows = self._entity(SetItem(item_id=item.item_id, value=False))
+            if entity_id == (shows if own else self.home.entity(item.item_id)):
+                return item
+        return None
+
     def last_contact(self, participant_id: str) -> datetime | None:
         """Return when a participant was last heard (UTC); None: never yet."""
         channel = self.channels.get(participant_id)
@@ -367,7 +377,7 @@ class ControlRoom:
             case SetItem(item_id=item_id):
                 if self.setup.switch(item_id) is None:
                     return self.home.entity(item_id)
-                domain, key = Platform.SWITCH, item_id
+                domain, key = Platform.SWITCH, f"{item_id}_{SWITCH_KEY}"
             case SetLimit(direction=direction) | SetSchedule(direction=direction):
                 domain, key = Platform.SENSOR, limit_key(direction)
             case _:
