@@ -127,7 +127,9 @@ def async_follow(
 
     look()
     entry.async_on_unload(room.stage.async_view(look))
-    entry.async_on_unload(async_track_time_interval(hass, look, _EVERY))
+    entry.async_on_unload(
+        async_track_time_interval(hass, look, _EVERY, cancel_on_shutdown=True)
+    )
 
 
 @callback

@@ -6,10 +6,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
+    async_test_home_assistant,
 )
 
 from custom_components.smgw.control.command import Release
 from custom_components.smgw.control.model import Direction
+from homeassistant import loader
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -250,3 +252,28 @@ async def test_participants_come_and_go(
     left = registry.entities.get_entries_for_config_entry_id(home.entry_id)
     assert {entity.domain for entity in left} == {"sensor", "button"}
     assert not any("limit" in entity.unique_id for entity in left)
+
+
+@pytest.mark.parametrize("expected_lingering_timers", [True])
+async def test_a_fresh_home_assistant_on_the_same_disk(
+    hass: HomeAssistant,
+    home: MockConfigEntry,
+    hass_config_dir: str,
+    expected_lingering_timers: bool,
+) -> None:
+    """Another process on the same storage goes on where this one was stopped."""
+    await order(hass, home, GRID, limit(3000), until=hours(2))
+    ledger_id = room_of(home).ledger.ledger_id
+    await hass.async_stop(force=True)
+    async with async_test_home_assistant(config_dir=hass_config_dir) as other:
+        other.data.pop(loader.DATA_CUSTOM_COMPONENTS)
+        again = with_subentries(home)
+        assert await set_up(other, again)
+        assert room_of(again).ledger.ledger_id == ledger_id
+        assert shown(other, again, "sensor", "consumption_limit")[0] == "3000"
+        rows = await room_of(again).ledger.rows(0)
+        kinds = [row["kind"] for row in rows]
+        assert kinds.count("opened") == 1
+        assert kinds.count("stopped") == 1
+        assert kinds.count("started") == 2
+        await other.async_stop(force=True)
