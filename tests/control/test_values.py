@@ -64,6 +64,12 @@ def test_number(sent: Any, expected: Decimal | Reason) -> None:
     assert outcome(values.number, sent, "field") == expected
 
 
+@pytest.mark.parametrize("sent", ["4200", 4200, Decimal("4.2e3"), "4200.000000"])
+def test_number_is_plain(sent: Any) -> None:
+    """People will see it: no power of ten."""
+    assert str(values.number(sent, "field")) == "4200"
+
+
 @given(st.decimals())
 def test_any_decimal(sent: Decimal) -> None:
     """Whatever a parser makes of a JSON number, it is taken exactly or refused."""

@@ -32,6 +32,9 @@ from ..participants import (
 from .home import HomeItems
 from .setup import ControlSetup
 
+# By SNI, the participant's port means nothing.
+_ANY_PORT = 443
+
 
 class Devices(ports.Catalogue):
     """Implements the port."""
@@ -65,9 +68,10 @@ class Devices(ports.Catalogue):
 class Doors:
     """The tunnels, open as long as the entry is loaded."""
 
-    def __init__(self, room: ClsRoom) -> None:
+    def __init__(self, room: ClsRoom, clock: TrustedClock) -> None:
         """Take the room of the tunnels; `async_open` makes one."""
         self._room = room
+        self._clock = clock
 
     @classmethod
     async def async_open(
@@ -88,12 +92,15 @@ class Doors:
             now=clock.now,
             changed=changed,
         )
-        return cls(ClsRoom(made))
+        return cls(ClsRoom(made), clock)
 
     async def async_set_up(self, setup: ControlSetup) -> None:
         """Have the tunnels of these participants; one that cannot be leaves the others alone."""
         good: dict[object, TunnelConfig] = {}
+        now = self._clock.now().utc
         for participant in setup.participants:
+            if not participant.is_valid(now):
+                continue
             if participant.channel.kind is TunnelKind.DIRECT and not setup.home.lab:
                 LOGGER.warning(
                     "No tunnel for %s: it is for the laboratory only, which is off",
@@ -144,7 +151,9 @@ def _identity(stored: StoredIdentity) -> Identity:
 
 
 def _endpoint(place: Place | None) -> Endpoint | None:
-    return None if place is None else Endpoint(place.host, place.port)
+    if place is None:
+        return None
+    return Endpoint(place.host, place.port or _ANY_PORT)
 
 
 def _place(config: TunnelConfig) -> object:

@@ -122,7 +122,8 @@ class HttpStream(web.RequestHandler):
     def start_answer(self) -> None:
         """Note that a request is complete, or at least its header."""
         self.busy, self.begun = True, None
-        if not self.draining:
+        # The next request may have come together with this one, and waits already.
+        if not self.draining and not self._messages:
             self.wanted.clear()
 
     def end_answer(self) -> None:

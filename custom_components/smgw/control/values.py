@@ -70,7 +70,7 @@ def number(value: object, where: str) -> Decimal:
             # The size first: rounding 1e999999 to six places would be a long text.
             if abs(value) >= _LARGEST or (plain := value.quantize(_FINEST)) != value:
                 raise InvalidInput(Reason.NUMBER_OUT_OF_RANGE, where)
-            return plain.normalize() if plain else Decimal(0)
+            return _plain(plain) if plain else Decimal(0)
         case str():
             if not _NUMBER.fullmatch(value):
                 long = len(value) <= MAX_TEXT and _LONG_NUMBER.fullmatch(value)
@@ -80,6 +80,12 @@ def number(value: object, where: str) -> Decimal:
             return number(Decimal(value), where)
         case _:
             raise InvalidInput(Reason.NOT_A_NUMBER, where)
+
+
+def _plain(value: Decimal) -> Decimal:
+    """Return a number without zeros at its end, and never as a power of ten: people will see it."""
+    whole = value.to_integral_value()
+    return whole if value == whole else value.normalize()
 
 
 def whole(value: object, where: str, low: int, high: int) -> int:
