@@ -70,7 +70,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
         sw_version=coordinator.data.gateway.firmware,
         # A browser knows no interface of ours.
         configuration_url=None
-        if config.address.zone
+        if config.address.zone or not config.is_read
         else str(config.address.url(vendor.path)),
     )
     coordinator.async_forget_orphans()

@@ -21,7 +21,7 @@ from homeassistant.util import dt as dt_util
 from .checkup import Checkup, async_check
 from .const import DOMAIN
 from .han.doctor import Finding, Outcome
-from .models import SmgwConfigEntry
+from .models import GatewayConfig, SmgwConfigEntry
 from .texts import Texts
 from .verdict import Verdict, verdict
 
@@ -39,6 +39,10 @@ def async_register(hass: HomeAssistant) -> None:
     async def check_connection(call: ServiceCall) -> ServiceResponse:
         """Let the doctor look at a gateway; its entry need not be loaded."""
         entry = _entry(hass, call.data[ATTR_CONFIG_ENTRY_ID])
+        if not GatewayConfig.of(entry).is_read:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="no_consumer_interface"
+            )
         return await _async_report(hass, await async_check(hass, entry))
 
     async_register_admin_service(

@@ -38,10 +38,16 @@ from .const_cls import SUBENTRY_PARTICIPANT, SUBENTRY_SWITCH
 from .dashboard import async_names
 from .discovery import BRIEF, announced_addresses, async_answers, async_well_known
 from .han import probe
-from .han.address import Address, parse_address
+from .han.address import DEFAULT_PORT, Address, parse_address
 from .han.certificate import GatewayCertificate, read_certificate
 from .han.driver import Vendor, entered_id, vendor_of
-from .han.errors import NotAGateway, SmgwError, UnnamedGateway, UnsupportedVendor
+from .han.errors import (
+    NotAGateway,
+    SmgwConnectionError,
+    SmgwError,
+    UnnamedGateway,
+    UnsupportedVendor,
+)
 from .han.ids import flag
 from .han.model import Account
 from .login_flow import LoginSubentryFlow
@@ -54,6 +60,14 @@ from .switch_flow import SwitchSubentryFlow
 USER_SCHEMA = probatio.Schema({probatio.Required(CONF_HOST): TextSelector()})
 CONF_NUMBER = "number"
 NUMBER_SCHEMA = probatio.Schema({probatio.Required(CONF_NUMBER): TextSelector()})
+# Nothing answers: it may be there for CLS all the same.
+UNREACHED_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(CONF_HOST): TextSelector(),
+        probatio.Optional(CONF_NUMBER): TextSelector(),
+    }
+)
+FIRST_WAYS = (*WAYS, "cls_only")
 
 
 class SmgwConfigFlow(
@@ -69,6 +83,8 @@ class SmgwConfigFlow(
     """The name a gateway announces itself by, if that began the flow."""
     # What an address showed that names no gateway (DER).
     _unnamed: bytes
+    # The number of a gateway that cannot be reached.
+    _entered: str
     # Which login a reauth is for.
     _login_id: str
 
@@ -98,14 +114,66 @@ class SmgwConfigFlow(
     ) -> ConfigFlowResult:
         """Ask where the gateway is; test TCP, TLS and the certificate."""
         error: SmgwError | None = None
-        if user_input is not None:
+        number = None if user_input is None else user_input.get(CONF_NUMBER)
+        if number:
+            try:
+                self._entered = entered_id(number)
+            except SmgwError as err:
+                error = err
+            else:
+                return await self._unreached()
+        elif user_input is not None:
             error = await self._look(user_input)
             if error is None:
                 return await self._found()
             if isinstance(error, UnnamedGateway):
                 self._unnamed = error.der
                 return await self.async_step_number()
+        if number or isinstance(error, SmgwConnectionError):
+            return self._form("user", UNREACHED_SCHEMA, user_input, error)
         return self._form("user", USER_SCHEMA, user_input, error)
+
+    async def _unreached(self) -> ConfigFlowResult:
+        """Go on with a gateway that cannot be reached, and whose number was entered."""
+        await self.async_set_unique_id(self._entered, raise_on_progress=False)
+        if entry := self._known_gateway(self._entered):
+            return self._already_configured(GatewayConfig.of(entry))
+        return await self.async_step_unreached()
+
+    async def async_step_unreached(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Set a gateway up for CLS only, with nothing known but its number."""
+        if user_input is not None:
+            config = GatewayConfig(
+                gateway_id=self._entered,
+                host="",
+                port=DEFAULT_PORT,
+                vendor=flag(self._entered),
+                certificate="",
+            )
+            return self.async_create_entry(title=self._entered, data=config.as_data())
+        return self._form(
+            "unreached",
+            probatio.Schema({}),
+            None,
+            None,
+            gateway_id=self._entered,
+            vendor=vendor_of(self._entered).name,
+        )
+
+    async def async_step_cls_only(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Set a gateway up without a login: nothing is read, participants can be added."""
+        config = self._config()
+        if user_input is not None:
+            return self.async_create_entry(
+                title=config.gateway_id, data=config.as_data()
+            )
+        return self._form(
+            "cls_only", probatio.Schema({}), None, None, gateway_id=config.gateway_id
+        )
 
     async def async_step_number(
         self, user_input: dict[str, Any] | None = None
@@ -130,7 +198,7 @@ class SmgwConfigFlow(
         await self.async_set_unique_id(
             self._certificate.gateway_id, raise_on_progress=False
         )
-        if entry := self._known_gateway():
+        if entry := self._known_gateway(self._certificate.gateway_id):
             return self._move(entry)
         return await self.async_step_certificate()
 
@@ -208,7 +276,7 @@ class SmgwConfigFlow(
         """Ask by which way the first account logs in."""
         return self.async_show_menu(
             step_id="way",
-            menu_options=WAYS,
+            menu_options=FIRST_WAYS,
             description_placeholders={"gateway_id": self._certificate.gateway_id},
         )
 
@@ -273,7 +341,10 @@ class SmgwConfigFlow(
                 if self._certificate.pem != GatewayConfig.of(entry).certificate:
                     return await self.async_step_new_certificate()
                 return self._reconfigured(entry)
-        suggested = user_input or {CONF_HOST: str(GatewayConfig.of(entry).address)}
+        config = GatewayConfig.of(entry)
+        suggested = user_input or {
+            CONF_HOST: str(config.address) if config.is_read else ""
+        }
         return self._form(
             "reconfigure",
             USER_SCHEMA,
@@ -289,14 +360,14 @@ class SmgwConfigFlow(
         entry: SmgwConfigEntry = self._get_reconfigure_entry()
         if user_input is not None:
             return self._reconfigured(entry)
-        pinned = GatewayConfig.of(entry).pinned()
+        config = GatewayConfig.of(entry)
         return self._form(
             "new_certificate",
             probatio.Schema({}),
             None,
             None,
             gateway_id=self._certificate.gateway_id,
-            old=pinned.fingerprint,
+            old=config.pinned().fingerprint if config.is_read else "–",
             new=self._certificate.fingerprint,
         )
 
@@ -361,17 +432,19 @@ class SmgwConfigFlow(
             certificate=self._certificate.pem,
         )
 
-    def _known_gateway(self) -> SmgwConfigEntry | None:
+    def _known_gateway(self, gateway_id: str) -> SmgwConfigEntry | None:
         """Return the gateway's entry; one that was ignored when discovered is none."""
         entry = self.hass.config_entries.async_entry_for_domain_unique_id(
-            DOMAIN, self._certificate.gateway_id
+            DOMAIN, gateway_id
         )
         return entry if entry and entry.source != SOURCE_IGNORE else None
 
     def _move(self, entry: SmgwConfigEntry) -> ConfigFlowResult:
         """Give a known gateway its new address, if it is the one it claims to be."""
-        found = self._config()
-        if GatewayConfig.of(entry).certificate != found.certificate:
+        found, known = self._config(), GatewayConfig.of(entry)
+        if not known.is_read:
+            return self._already_configured(known)
+        if known.certificate != found.certificate:
             return self.async_abort(
                 reason="other_certificate",
                 description_placeholders={"gateway_id": found.gateway_id},
@@ -380,6 +453,11 @@ class SmgwConfigFlow(
         return self._already_configured(found)
 
     def _already_configured(self, config: GatewayConfig) -> ConfigFlowResult:
+        if not config.is_read:
+            return self.async_abort(
+                reason="known_unreached",
+                description_placeholders={"gateway_id": config.gateway_id},
+            )
         return self.async_abort(
             reason="already_configured",
             description_placeholders={

@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant
 
 from .checkup import Checkup, async_look
 from .const import SUBENTRY_LOGIN
+from .control_facts import HOME_OPTIONS, control_facts
 from .coordinator import SmgwCoordinator
 from .han.address import DEFAULT_PORT
 from .han.doctor import Finding
@@ -27,14 +28,20 @@ async def async_get_config_entry_diagnostics(
         "entry": {
             "vendor": config.vendor,
             "usual_port": config.port == DEFAULT_PORT,
-            "options": dict(entry.options),
+            "options": {
+                name: value
+                for name, value in entry.options.items()
+                if name not in HOME_OPTIONS
+            },
             "logins": len(list(entry.get_subentries_of_type(SUBENTRY_LOGIN))),
             "failed_with": entry.error_reason_translation_key,
         },
         "memory": _memory(memory),
         "unreadable_pages": _pages(memory),
-        **_doctor(await async_look(hass, entry)),
+        "control": control_facts(entry),
     }
+    if config.is_read:
+        facts |= _doctor(await async_look(hass, entry))
     if entry.state is ConfigEntryState.LOADED:
         coordinator = entry.runtime_data.coordinator
         facts["coordinator"] = _coordinator(coordinator)

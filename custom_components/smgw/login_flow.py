@@ -51,6 +51,9 @@ class LoginSubentryFlow(
     @override
     def _place(self) -> Place:
         entry: SmgwConfigEntry = self._get_entry()
+        config = GatewayConfig.of(entry)
+        if not config.is_read:
+            raise AbortFlow("no_address")
         login = None
         if self.source == SOURCE_RECONFIGURE:
             try:
@@ -58,7 +61,7 @@ class LoginSubentryFlow(
             except UnknownSubEntry:
                 # Deleted while the form was open.
                 raise AbortFlow("no_login") from None
-        return Place(config=GatewayConfig.of(entry), entry=entry, login=login)
+        return Place(config=config, entry=entry, login=login)
 
     @override
     async def _logged_in(

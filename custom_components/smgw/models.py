@@ -38,7 +38,7 @@ class GatewayConfig:
     port: int
     vendor: str
     certificate: str
-    """The pinned certificate, PEM."""
+    """The pinned certificate, PEM; empty where the consumer interface is out of reach."""
 
     @classmethod
     def of(cls, entry: SmgwConfigEntry) -> Self:
@@ -59,6 +59,11 @@ class GatewayConfig:
             CONF_VENDOR: self.vendor,
             CONF_CERTIFICATE: self.certificate,
         }
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether the consumer interface is known; a gateway may be there for CLS only."""
+        return bool(self.certificate)
 
     @property
     def address(self) -> Address:
@@ -82,7 +87,7 @@ class GatewayConfig:
         return Transport(
             self.address,
             self.gateway_id,
-            pem_to_der(self.certificate),
+            pem_to_der(self.certificate) if self.is_read else b"",
             timeouts,
             sessions=sessions,
             evidence=evidence,

@@ -105,12 +105,16 @@ def _certificate_changed(now: Situation) -> Iterator[Found]:
 
 
 def _certificate_expired(now: Situation) -> Iterator[Found]:
+    if not now.config.is_read:
+        return
     end = now.config.pinned().not_after
     if end <= now.now:
         yield Found({"valid_until": _day(end)})
 
 
 def _certificate_expiring(now: Situation) -> Iterator[Found]:
+    if not now.config.is_read:
+        return
     end = now.config.pinned().not_after
     if now.now < end <= now.now + _AHEAD:
         yield Found({"valid_until": _day(end)})

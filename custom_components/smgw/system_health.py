@@ -40,7 +40,9 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
         "version": str((await async_get_integration(hass, DOMAIN)).version),
         "gateways": len(entries),
         "loaded": len(loaded),
-        "reachable": _reachable([GatewayConfig.of(entry) for entry in entries]),
+        "reachable": _reachable(
+            [config for config in map(GatewayConfig.of, entries) if config.is_read]
+        ),
         "last_reading": _last(snapshot.last_capture for snapshot in snapshots),
         "firmware": ", ".join(sorted(map(str, firmware))) or "unknown",
     }
