@@ -8,6 +8,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 import importlib
 import inspect
 from pathlib import Path
@@ -119,6 +120,7 @@ class Module:
                         yield node.value
 
 
+@cache
 def modules() -> list[Module]:
     """Return all modules that may show texts."""
     return [Module(path) for path in sorted(INTEGRATION.rglob("*.py"))]
@@ -423,6 +425,7 @@ class FlowReader:
             }
 
 
+@cache
 def flows() -> dict[str, Flow]:
     """Return what the flows show, by their place in the translations."""
     main = Module(INTEGRATION / "config_flow.py")

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+import shutil
 import tempfile
 import threading
 import time
@@ -40,7 +41,8 @@ START = datetime(2026, 11, 20, 9, 7, tzinfo=UTC)
 
 @pytest.fixture
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Keep what is written, e.g. ledgers, with the test's own files."""
+    """Write files, e.g. ledgers, into a folder of the test's own, in which nobody has written."""
+    shutil.rmtree(Path(hass_tmp_config_dir, ".storage"), ignore_errors=True)
     return hass_tmp_config_dir
 
 
