@@ -26,6 +26,7 @@ from household import (
     main_household,
     second_household,
 )
+from participant import add_participant, start_proxy
 
 USER = PASSWORD = "demo"
 CORE = {
@@ -49,7 +50,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="script/demo",
-        description="A simulated PPC smart meter gateway and a real Home Assistant that shows its readings. Ctrl-C stops everything.",
+        description="A simulated PPC smart meter gateway, a market participant behind it, and a real Home Assistant that shows both. Ctrl-C stops everything.",
     )
     parser.add_argument(
         "--port", type=int, default=8123, help="port of Home Assistant (default: 8123)"
@@ -142,6 +143,8 @@ class Demo:
         anchor = first_start(self.config)
         household = main_household(anchor)
         small = second_household(anchor)
+        proxy = await start_proxy(self.config, self.work / "cls.log")
+        self.processes.append(proxy.process)
         first, *others = await asyncio.gather(
             self.gateway("ppc", 1, household),
             self.gateway("ppc", 2, small, "--gateway-id", "EPPC0219876543"),
@@ -156,6 +159,12 @@ class Demo:
                 # the others only if somebody has added them by hand
                 if gateway is first or gateway.gateway_id in known:
                     await add_gateway(ha, gateway)
+            (entry_id,) = (
+                entry["entry_id"]
+                for entry in await ha.entries("smgw")
+                if entry["title"] == first.gateway_id
+            )
+            await add_participant(ha, entry_id, proxy, self.config)
             await fill_energy(ha, first)
         print(f"\nHome Assistant  {self.base}  user {USER}, password {PASSWORD}")
         print(f"Energy          {self.base}/energy\n\nSimulated gateways")
@@ -169,6 +178,10 @@ class Demo:
                     ),
                 ]
             )
+        )
+        print(
+            f"A market participant   {proxy.console}\n"
+            "    dims the home, sets the switch, checks the receipts (script/emt does the same)"
         )
         print(
             f"\nLogs: {self.work}, {self.config}/home-assistant.log\nCtrl-C stops everything.",
