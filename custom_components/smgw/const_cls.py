@@ -27,6 +27,8 @@ CONF_KEY: Final = "key"
 """PEM; never leaves the store."""
 CONF_COMMON_NAME: Final = "common_name"
 CONF_INNER: Final = "inner"
+CONF_MESSAGE_KEY: Final = "message_key"
+"""PEM of a certificate or of a public key."""
 CONF_FORWARD_HOST: Final = "forward_host"
 CONF_FORWARD_PORT: Final = "forward_port"
 

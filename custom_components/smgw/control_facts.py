@@ -98,6 +98,7 @@ def _channel(channel: ChannelConfig) -> dict[str, Any]:
         "peers": len(channel.peers),
         "own": [_own(one.certificate) for one in channel.identities],
         "inner": len(channel.inner),
+        "signed": channel.message_key is not None,
         "forward": channel.forward is not None,
     }
 

@@ -14,10 +14,12 @@ from .cls.errors import BadIdentity, WrongFilePassword
 from .cls.identity import Identity
 from .const import CONF_CERTIFICATE, CONF_FILE
 from .const_cls import CONF_COMMON_NAME, CONF_CURVE
+from .downloads import async_downloads
 from .fingerprints import shown
 from .han.client_certificate import CURVES as CURVE_NAMES
 from .login_steps import FILE, FILE_PASSWORD, read_upload
 from .participant_draft import ParticipantDraft
+from .views import async_address
 
 IDENTITY_WAYS = ("identity_new", "identity_import")
 CERTIFICATE_STEPS = ("identity_show", *IDENTITY_WAYS)
@@ -132,10 +134,17 @@ class IdentitySteps(ParticipantDraft):
         if user_input is not None:
             return await self._go_on()
         newest = self._identities[-1]
+        download = await async_downloads(self.hass).async_add(
+            self._entry.entry_id,
+            f"{self._gateway_id}-cls.pem",
+            "application/x-pem-file",
+            lambda: [newest.for_operator.encode()],
+        )
         return self._form(
             "identity_show",
             SHOW_SCHEMA,
             {CONF_CERTIFICATE: newest.for_operator},
+            link=async_address(self.hass, download),
             fingerprint=shown(newest.facts.fingerprint),
             name=newest.facts.name,
             curve=self._curve_name,

@@ -33,11 +33,13 @@ from homeassistant.util.uuid import random_uuid_hex
 
 from .channel_steps import FINGERPRINTS, PORT, ChannelSteps
 from .checkup import own_addresses
+from .cls.messages import public_key
 from .const_cls import (
     CONF_CURVE,
     CONF_FORWARD_HOST,
     CONF_FORWARD_PORT,
     CONF_INNER,
+    CONF_MESSAGE_KEY,
     CONF_PEERS,
     CONF_ROLE,
     CONF_SILENCE,
@@ -98,6 +100,7 @@ WHO_SCHEMA = probatio.Schema(
 EXTRAS_SCHEMA = probatio.Schema(
     {
         probatio.Optional(CONF_INNER): FINGERPRINTS,
+        probatio.Optional(CONF_MESSAGE_KEY): FINGERPRINTS,
         probatio.Optional(CONF_FORWARD_HOST): TextSelector(),
         probatio.Optional(CONF_FORWARD_PORT): PORT,
     }
@@ -194,6 +197,9 @@ class ParticipantSubentryFlow(
                     inner = list(read_peers(typed, dt_util.utcnow()).pins)
             except BadPeers as err:
                 errors[CONF_INNER] = err.key
+            message_key = user_input.get(CONF_MESSAGE_KEY, "").strip()
+            if message_key and public_key(message_key) is None:
+                errors[CONF_MESSAGE_KEY] = "not_a_key"
             if host and not _is_local(host):
                 errors[CONF_FORWARD_HOST] = "not_local"
             if host and not port:
@@ -203,6 +209,7 @@ class ParticipantSubentryFlow(
             if not errors:
                 self._data |= {
                     CONF_INNER: inner,
+                    CONF_MESSAGE_KEY: message_key or None,
                     CONF_FORWARD_HOST: host or None,
                     CONF_FORWARD_PORT: port if host else None,
                 }
@@ -210,6 +217,7 @@ class ParticipantSubentryFlow(
         known = "\n".join(shown(pin) for pin in self._data.get(CONF_INNER, ()))
         present = {
             CONF_INNER: known or None,
+            CONF_MESSAGE_KEY: self._data.get(CONF_MESSAGE_KEY),
             CONF_FORWARD_HOST: self._data.get(CONF_FORWARD_HOST),
             CONF_FORWARD_PORT: self._data.get(CONF_FORWARD_PORT),
         }

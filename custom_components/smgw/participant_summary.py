@@ -33,6 +33,8 @@ async def async_summary(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[st
             texts.say("cls_own", fingerprint=shown(own.fingerprint), end=own.not_after)
         )
     lines += [texts.say("cls_inner", fingerprint=shown(pin)) for pin in channel.inner]
+    if channel.message_key:
+        lines.append(texts.say("cls_signed"))
     if channel.forward:
         lines.append(texts.say("cls_forward", target=_text(channel.forward)))
     grants = [_grant(hass, texts, grant) for grant in grants_of(data)]

@@ -38,6 +38,7 @@ from .const_cls import (
     CONF_LIMITS,
     CONF_LONGEST,
     CONF_LOW,
+    CONF_MESSAGE_KEY,
     CONF_OPEN_ENDED,
     CONF_PEERS,
     CONF_PRICES,
@@ -132,6 +133,8 @@ class ChannelConfig:
     """The one in use, then the one to come."""
     inner: tuple[str, ...] = ()
     """With fingerprints: TLS end to end as well, and only with these certificates."""
+    message_key: str | None = field(default=None, repr=False)
+    """PEM of a certificate or public key: every command has to be signed by it."""
     forward: Endpoint | None = None
     """The one local address to which the stream is passed on, instead of our API."""
 
@@ -149,6 +152,7 @@ class ChannelConfig:
                 StoredIdentity.of(identity) for identity in data[CONF_IDENTITIES]
             ),
             inner=tuple(data.get(CONF_INNER, ())),
+            message_key=data.get(CONF_MESSAGE_KEY),
             forward=_endpoint(data, CONF_FORWARD_HOST, CONF_FORWARD_PORT),
         )
 

@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Generator
 from datetime import UTC, datetime
+from hashlib import sha256
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -14,7 +17,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from simulator.clock import SimClock
 from simulator.cls import World
-from simulator.emt import Span
+from simulator.emt import ProblemError, Span
 from simulator.emt.home import Home
 
 from .cls_world import add_participant, add_switch, come, free_port, room_of, until
@@ -42,8 +45,12 @@ def clock() -> SimClock:
 
 @pytest.fixture(params=["brainpoolP256r1"])
 def world(request: pytest.FixtureRequest, socket_enabled: None) -> Generator[World]:
-    """A gateway and two EMTs."""
-    with World(curve=request.param, emts=("grid", "supplier")) as running:
+    """A gateway, on a curve or at an address, and two EMTs."""
+    where = {"curve": request.param}
+    if ":" in request.param:
+        request.getfixturevalue("ipv6")
+        where = {"host": request.param}
+    with World(emts=("grid", "supplier"), **where) as running:
         yield running
 
 
@@ -89,6 +96,67 @@ async def test_switch(
     (item,) = await asyncio.to_thread(emt.items)
     assert item["id"] == switch
     await switched(hass, emt, switch)
+
+
+@pytest.mark.parametrize("world", ["::1"], indirect=True)
+@pytest.mark.parametrize("kind", ["out_socks", "out_sni", "inbound"])
+async def test_ipv6(
+    hass: HomeAssistant, home: MockConfigEntry, world: World, kind: str
+) -> None:
+    """The same over IPv6."""
+    port = free_port("::1") if kind == "inbound" else 0
+    who = await add_participant(hass, home, world, kind=kind, port=port)
+    switch = await add_switch(
+        hass, home, "Boiler", drives=BOILER, participants=[who], rest="off"
+    )
+    await switched(hass, await come(world, kind=kind), switch)
+
+
+async def test_inner_tls(
+    hass: HomeAssistant, home: MockConfigEntry, world: World
+) -> None:
+    """TLS end to end inside the gateway's: the participant is known by its own certificate."""
+    world.emt.inner = "brainpoolP256r1"
+    pin = sha256(world.emt.identity("brainpoolP256r1").der).hexdigest()
+    who = await add_participant(
+        hass, home, world, grants=lambda flow: extras(hass, flow, inner=pin)
+    )
+    switch = await add_switch(
+        hass, home, "Boiler", drives=BOILER, participants=[who], rest="off"
+    )
+    await switched(hass, await come(world), switch)
+
+
+async def test_signed(hass: HomeAssistant, home: MockConfigEntry, world: World) -> None:
+    """Where the owner asks for signatures, an unsigned command is refused."""
+    key = ec.generate_private_key(ec.BrainpoolP256R1())
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    emt = world.add_emt("signing", message_key=key)
+    who = await add_participant(
+        hass,
+        home,
+        world,
+        "signing",
+        name="grid",
+        grants=lambda flow: extras(hass, flow, message_key=pem.decode()),
+    )
+    switch = await add_switch(
+        hass, home, "Boiler", drives=BOILER, participants=[who], rest="off"
+    )
+    came = await come(world, "signing")
+    await switched(hass, came, switch)
+    emt.message_key = None
+    world.cut("signing", "close")
+    came = await asyncio.to_thread(emt.wait_home, tunnels=2)
+    with pytest.raises(ProblemError) as refused:
+        await asyncio.to_thread(came.set, switch, True, SOON)
+    assert refused.value.code == "bad_signature"
+    assert hass.states.is_state(BOILER, "off")
+
+
+async def extras(hass: HomeAssistant, flow: Flow, **fields: str) -> Flow:
+    """Fill in what few need."""
+    return await answer(hass, await choose(hass, flow, "extras"), **fields)
 
 
 async def grant_limits(hass: HomeAssistant, flow: Flow) -> Flow:

@@ -393,6 +393,7 @@ async def test_extras(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     flow = await choose(hass, await to_grants(hass, loaded), "extras")
     for fields, errors in (
         ({"inner": "x"}, {"inner": "not_a_fingerprint"}),
+        ({"message_key": PIN}, {"message_key": "not_a_key"}),
         (
             {"forward_host": "nas.local", "forward_port": 80},
             {"forward_host": "not_local"},
@@ -441,5 +442,6 @@ async def test_deleted_meanwhile(hass: HomeAssistant, loaded: MockConfigEntry) -
     added = await add(hass, loaded)
     flow = await choose(hass, await change(hass, loaded, added.subentry_id), "review")
     hass.config_entries.async_remove_subentry(loaded, added.subentry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     result = await answer(hass, flow)
     assert result["reason"] == "no_participant"

@@ -97,5 +97,6 @@ async def test_deleted_meanwhile(hass: HomeAssistant, loaded: MockConfigEntry) -
     await answer(hass, await begin(hass, loaded), name="Boiler")
     flow = await begin(hass, loaded, only(loaded).switch_id)
     hass.config_entries.async_remove_subentry(loaded, only(loaded).switch_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     result = await answer(hass, flow, name="Boiler")
     assert result["reason"] == "no_switch"

@@ -142,6 +142,7 @@ def tunnel_of(participant: ParticipantConfig) -> TunnelConfig:
         destination=_endpoint(channel.emt),
         listen=_endpoint(channel.bind),
         inner=InnerTls(peers=channel.inner) if channel.inner else None,
+        message_key=channel.message_key,
         forward=_endpoint(channel.forward),
     )
 
