@@ -8,7 +8,6 @@ import probatio
 
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
-    ConfigEntryState,
     ConfigSubentryFlow,
     SubentryFlowResult,
 )
@@ -16,15 +15,7 @@ from homeassistant.const import CONF_PASSWORD
 
 from .cls.identity import Identity
 from .const import CONF_CERTIFICATE, DOMAIN
-from .const_cls import (
-    CONF_CURVE,
-    CONF_IDENTITIES,
-    CONF_KEY,
-    CONF_LAB,
-    CONF_PEERS,
-    CONF_ROLE,
-    CONF_TUNNEL,
-)
+from .const_cls import CONF_IDENTITIES, CONF_KEY, CONF_LAB
 from .models import SmgwConfigEntry
 from .participants import ParticipantConfig, participants_of
 
@@ -83,13 +74,6 @@ class ParticipantDraft(ConfigSubentryFlow):
             for config in participants_of(entry)
             if config.participant_id != self._own_id
         ]
-
-    def _is_complete(self) -> bool:
-        needed = (CONF_ROLE, CONF_TUNNEL, CONF_PEERS, CONF_CURVE, CONF_IDENTITIES)
-        return all(self._data.get(field) for field in needed)
-
-    def _is_running(self) -> bool:
-        return self._entry.state is ConfigEntryState.LOADED
 
     def _form(
         self,

@@ -65,7 +65,7 @@ from .control.model import (
 )
 from .control.values import MAX_TEXT
 from .models import SmgwConfigEntry
-from .switches import SwitchConfig, switches_of
+from .switches import SwitchConfig
 
 DEFAULT_SILENCE = timedelta(seconds=120)
 
@@ -228,12 +228,6 @@ def participants_of(entry: SmgwConfigEntry) -> list[ParticipantConfig]:
         ParticipantConfig.of(subentry)
         for subentry in entry.get_subentries_of_type(SUBENTRY_PARTICIPANT)
     ]
-
-
-def known_participants(entry: SmgwConfigEntry, now: datetime) -> list[Participant]:
-    """Return the participants of an entry as the authority has to know them now (UTC)."""
-    switches = switches_of(entry)
-    return [config.participant(now, switches) for config in participants_of(entry)]
 
 
 def item_id(registry: er.EntityRegistry, entity_id: str) -> str:

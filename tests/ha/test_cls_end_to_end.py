@@ -248,6 +248,31 @@ async def test_unload_and_load(
     assert room_of(home).channels[grid].phase is ChannelPhase.UP
 
 
+async def test_validity(
+    hass: HomeAssistant, home: MockConfigEntry, world: World
+) -> None:
+    """Whose time is over has no tunnel, and whose time comes has one."""
+    grid = await add_participant(hass, home, world)
+    emt = await come(world)
+    connection = "binary_sensor.grid_connection"
+    await until(lambda: hass.states.is_state(connection, "on"))
+    await ends(hass, home, grid, "2026-01-01")
+    await until(lambda: not emt.connected)
+    await until(lambda: hass.states.is_state(connection, "off"))
+    await ends(hass, home, grid, "2096-01-01")
+    await until(lambda: emt.connected)
+    await until(lambda: hass.states.is_state(connection, "on"))
+
+
+async def ends(
+    hass: HomeAssistant, entry: MockConfigEntry, participant: str, day: str
+) -> None:
+    """Let a participant be valid until a day."""
+    flow = await choose(hass, await change(hass, entry, participant), "who")
+    fields = suggested(flow) | {"valid_until": day}
+    await save(hass, await answer(hass, flow, **fields))
+
+
 async def test_refused_certificate_is_told(
     hass: HomeAssistant, home: MockConfigEntry, world: World
 ) -> None:

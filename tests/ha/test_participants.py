@@ -26,7 +26,7 @@ from custom_components.smgw.participants import (
     ParticipantConfig,
     TunnelKind,
     item_id,
-    known_participants,
+    participants_of,
     shown_name,
 )
 from custom_components.smgw.switches import SwitchConfig, switches_of
@@ -237,8 +237,8 @@ def test_of_entry() -> None:
             )
         ],
     )
-    (found,) = known_participants(entry, NOW)
-    assert (found.name, found.prices) == ("Stadtwerke", True)
+    (found,) = participants_of(entry)
+    assert (found.name, found.participant(NOW).prices) == ("Stadtwerke", True)
     assert [switch.name for switch in switches_of(entry)] == ["Boiler"]
 
 

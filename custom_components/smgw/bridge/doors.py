@@ -94,8 +94,11 @@ class Doors:
         )
         return cls(ClsRoom(made), clock)
 
-    async def async_set_up(self, setup: ControlSetup) -> None:
-        """Have the tunnels of these participants; one that cannot be leaves the others alone."""
+    async def async_set_up(self, setup: ControlSetup) -> frozenset[str]:
+        """Have the tunnels of these participants; one that cannot be leaves the others alone.
+
+        Return who has one.
+        """
         good: dict[object, TunnelConfig] = {}
         now = self._clock.now().utc
         for participant in setup.participants:
@@ -115,6 +118,7 @@ class Doors:
             if good.setdefault(_place(config), config) is not config:
                 LOGGER.error("No tunnel for %s: another one is there", participant.name)
         await self._room.configure(good.values())
+        return frozenset(config.participant_id for config in good.values())
 
     async def async_close(self) -> None:
         """Close all of them."""

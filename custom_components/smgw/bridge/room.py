@@ -23,7 +23,7 @@ from homeassistant.core import (
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.event import async_track_point_in_utc_time
 
-from ..cls.model import ChannelState
+from ..cls.model import ChannelPhase, ChannelState
 from ..const import DOMAIN, LOGGER
 from ..const_control import (
     ATTR_CONFIG_ENTRY,
@@ -189,10 +189,7 @@ class ControlRoom:
             self.setup.home.house, self.setup.known(self.clock.now().utc)
         )
         if self._doors is not None:
-            await self._doors.async_set_up(self.setup)
-        there = {p.participant_id for p in self.setup.participants}
-        for gone in self.channels.keys() - there:
-            del self.channels[gone]
+            self._tunnels_are(await self._doors.async_set_up(self.setup))
         self._plan_change()
         self._rename()
         self.stage.show()
@@ -322,6 +319,22 @@ class ControlRoom:
         return None if device is None else device.id
 
     # Inside.
+
+    def _tunnels_are(self, present: frozenset[str]) -> None:
+        """Forget the tunnels of those who are gone; of those who may have none now, say so."""
+        there = {p.participant_id for p in self.setup.participants}
+        for participant_id in self.channels.keys() - present:
+            # Nobody misses what is not to be.
+            self._down.pop(participant_id, None)
+            state = self.channels.pop(participant_id)
+            if participant_id in there:
+                self.channels[participant_id] = state.but(
+                    phase=ChannelPhase.STOPPED,
+                    since=self.clock.now().utc,
+                    reason=None,
+                    next_try=None,
+                    renew_at=None,
+                )
 
     def _take_setup(self) -> None:
         participants = self.setup.known(self.clock.now().utc)
