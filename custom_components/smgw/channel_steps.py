@@ -24,6 +24,8 @@ from homeassistant.util import dt as dt_util
 
 from .checkup import own_addresses
 from .cls.certificates import CURVES, Facts
+from .cls.glance import glance
+from .cls.model import Endpoint as PeerEndpoint
 from .const_cls import (
     CONF_BIND_HOST,
     CONF_BIND_PORT,
@@ -34,10 +36,9 @@ from .const_cls import (
     CONF_TUNNEL,
 )
 from .fingerprints import BadPeers, read_peers, shown
-from .han.address import DEFAULT_PORT, Address, parse_address
+from .han.address import DEFAULT_PORT, parse_address
 from .han.client_certificate import CURVES as CURVE_NAMES
-from .han.errors import InterfaceMissing, InvalidAddress, SmgwError
-from .han.tls import fetch_certificate
+from .han.errors import InterfaceMissing, InvalidAddress
 from .participant_draft import ParticipantDraft
 from .participants import Endpoint, TunnelKind
 
@@ -52,6 +53,7 @@ _ADDRESSES = (
     CONF_BIND_HOST,
     CONF_BIND_PORT,
 )
+_USUAL_CURVE = "brainpoolP256r1"
 # Seconds; the owner is looking.
 _WITHIN = 5.0
 
@@ -225,7 +227,7 @@ class ChannelSteps(ParticipantDraft):
         """Ask for the curve of the other side's key, where nothing tells it."""
         if user_input is not None:
             return await self._keep_curve(user_input[CONF_CURVE])
-        usual = {CONF_CURVE: self._data.get(CONF_CURVE, "brainpoolP256r1")}
+        usual = {CONF_CURVE: self._data.get(CONF_CURVE, _USUAL_CURVE)}
         return self._form("curve", CURVE_SCHEMA, usual, gateway_id=self._gateway_id)
 
     async def _keep_curve(self, curve: str) -> SubentryFlowResult:
@@ -317,10 +319,14 @@ class ChannelSteps(ParticipantDraft):
         """Return what the gateway shows at its CLS port; None: nothing, or we are dialled."""
         if not TunnelKind(self._data[CONF_TUNNEL]).dials:
             return None
-        address = Address(self._data[CONF_HOST], self._data[CONF_PORT])
+        way = TunnelKind(self._data[CONF_TUNNEL])
+        where = PeerEndpoint(self._data[CONF_HOST], self._data[CONF_PORT])
+        name = self._data[CONF_EMT_HOST] if way is TunnelKind.OUT_SNI else None
+        usual = self._data.get(CONF_CURVE, _USUAL_CURVE)
+        shown = await glance(where, _WITHIN, name=name, first=usual)
         try:
-            return Facts.of(await fetch_certificate(address, _WITHIN))
-        except SmgwError, ValueError:
+            return None if shown is None else Facts.of(shown)
+        except ValueError:
             return None
 
 

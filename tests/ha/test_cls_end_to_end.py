@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.cls.identity import Identity
 from custom_components.smgw.cls.model import ChannelPhase
+from custom_components.smgw.cls.reasons import ChannelReason
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -282,6 +283,47 @@ async def test_refused_certificate_is_told(
     world.revoke("grid")
     await until(lambda: not room_of(home).channels[grid].connected)
     await until(lambda: room_of(home).channels[grid].reason is not None)
+
+
+async def test_look_at_the_port(
+    hass: HomeAssistant, home: MockConfigEntry, world: World
+) -> None:
+    """The gateway shows its certificate before it knows ours: compared, or confirmed in a laboratory."""
+    way = {"host": world.host, "port": world.socks_port}
+    way |= {"emt_host": world.emt.name, "emt_port": world.emt.port}
+    flow = await answer(hass, await begin(hass, home), **WHO)
+    flow = await answer(hass, await choose(hass, flow, "out_socks"), **way)
+    flow = await answer(hass, flow, peers="ab" * 32)
+    assert flow["errors"] == {"peers": "other_certificate_shown"}
+    flow = await answer(hass, flow, peers=world.fingerprint)
+    assert flow["step_id"] == "identity"
+    assert flow["description_placeholders"]["curve"] == "brainpoolP256r1"
+
+    hass.config_entries.async_update_entry(home, options={"lab": True})
+    flow = await answer(hass, await begin(hass, home), **WHO)
+    flow = await answer(hass, await choose(hass, flow, "out_socks"), **way)
+    flow = await choose(hass, flow, "peer_fetched")
+    shown = flow["description_placeholders"]["fingerprint"]
+    assert shown.replace(":", "").lower() == world.fingerprint
+    assert world.journal.events("channel_open") == []
+
+
+async def test_peer_roll_over(
+    hass: HomeAssistant, home: MockConfigEntry, world: World
+) -> None:
+    """A certificate that nobody has confirmed is not talked to; confirmed, all goes on."""
+    grid = await add_participant(hass, home, world)
+    emt = await come(world)
+    new = await asyncio.to_thread(world.rotate)
+    await asyncio.to_thread(world.cut, "grid", "close")
+    await until(
+        lambda: room_of(home).channels[grid].reason is ChannelReason.PEER_UNKNOWN
+    )
+    flow = await choose(hass, await change(hass, home, grid), "pin")
+    flow = await answer(hass, flow, peers=f"{suggested(flow)['peers']}\n{new}")
+    await save(hass, flow)
+    await until(lambda: emt.connected)
+    assert room_of(home).channels[grid].peer_fingerprint == new
 
 
 async def test_own_roll_over(
