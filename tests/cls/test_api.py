@@ -387,6 +387,17 @@ async def test_long_poll_makes_way(desk: Desk) -> None:
     await emt.close()
 
 
+async def test_long_poll_is_overtaken(desk: Desk) -> None:
+    """The same if both come together: the second is there before the first is looked at."""
+    emt = await desk.emt()
+    after = (await emt.ask("GET", "events")).json["next"]
+    emt.send("GET", f"events?after={after}&wait=50")
+    emt.writer.write(b"GET /cls/v1 HTTP/1.1\r\nHost: cls\r\n\r\n")
+    told = await asyncio.wait_for(emt.answer(), 5)
+    assert told.json == {"events": [], "next": after}
+    await emt.close()
+
+
 async def test_audit_can_be_checked(desk: Desk, tmp_path: Path, verifier: Any) -> None:
     """By the independent checker, with the head and a receipt."""
     emt = await desk.emt()
