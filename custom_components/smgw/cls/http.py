@@ -122,8 +122,10 @@ class HttpStream(web.RequestHandler):
     def start_answer(self) -> None:
         """Note that a request is complete, or at least its header."""
         self.busy, self.begun = True, None
-        # The next request may have come together with this one, and waits already.
-        if not self.draining and not self._messages:
+        if self._messages:
+            # The next request has come together with this one, and waits already.
+            self.wanted.set()
+        elif not self.draining:
             self.wanted.clear()
 
     def end_answer(self) -> None:
