@@ -2,7 +2,7 @@
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.typing import ConfigType
@@ -59,7 +59,26 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
         control=control,
     )
 
-    # Before any meter: meters name it as the device they are reached through.
+    _register_gateway(hass, entry)
+    coordinator.async_forget_orphans()
+    async_follow_quarters(coordinator, quarters)
+    await hass.config_entries.async_forward_entry_setups(entry, _platforms(entry))
+    if control is not None:
+        await control.async_open_doors()
+    if history:
+        async_follow_history(coordinator, history)
+    entry.async_on_unload(
+        coordinator.async_add_listener(entry.runtime_data.readouts.forget_old)
+    )
+    entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
+    return True
+
+
+@callback
+def _register_gateway(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
+    """Register the gateway before any meter: meters name it as the device they are reached through."""
+    config, coordinator = entry.runtime_data.config, entry.runtime_data.coordinator
+    vendor = VENDORS[config.vendor]
     dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
         identifiers={(DOMAIN, config.gateway_id)},
@@ -73,18 +92,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
         if config.address.zone or not config.is_read
         else str(config.address.url(vendor.path)),
     )
-    coordinator.async_forget_orphans()
-    async_follow_quarters(coordinator, quarters)
-    await hass.config_entries.async_forward_entry_setups(entry, _platforms(entry))
-    if control is not None:
-        await control.async_open_doors()
-    if history:
-        async_follow_history(coordinator, history)
-    entry.async_on_unload(
-        coordinator.async_add_listener(entry.runtime_data.readouts.forget_old)
-    )
-    entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
-    return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool:
