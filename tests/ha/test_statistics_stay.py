@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     do_adhoc_statistics,
 )
 
+from custom_components.smgw import importer
 from custom_components.smgw.const import DOMAIN
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
@@ -27,8 +28,11 @@ def custom_integration(
     recorder_mock: None,
     enable_custom_integrations: None,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Let Home Assistant load ours; the recorder has to be there before."""
+    # The gateway's history takes the recorder its time, and is not meant here.
+    monkeypatch.setattr(importer, "KEPT", timedelta(0))
     # The fixtures of the recorder have it print each statement.
     caplog.set_level(logging.WARNING, "sqlalchemy.engine")
 
