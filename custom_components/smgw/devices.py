@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Container
 
-from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
@@ -51,8 +50,10 @@ def async_forget(
     gateway_id = entry.unique_id or ""
     for meter_id, obis in registers:
         unique_id = f"{meter_identifier(gateway_id, meter_id)}_{obis}"
-        if found := entities.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id):
-            entities.async_remove(found)
+        for entity in er.async_entries_for_config_entry(entities, entry.entry_id):
+            # Its own, and those of its quarter hours.
+            if f"{entity.unique_id}_".startswith(f"{unique_id}_"):
+                entities.async_remove(entity.entity_id)
     for meter_id in {meter_id for meter_id, _ in registers}:
         if meter_id in left:
             continue

@@ -33,6 +33,7 @@ def async_follow_quarters(coordinator: SmgwCoordinator, quarters: Quarters) -> N
 
     @callback
     def take() -> None:
+        quarters.async_keep_only(coordinator.logins.registers)
         if coordinator.last_update_success:
             quarters.async_take(coordinator.data.meters.values())
 

@@ -1,6 +1,7 @@
 """What a removed login leaves: nothing, also when it was not read since the start."""
 
 from collections.abc import Generator
+import re
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -45,13 +46,13 @@ async def three(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
 
 
 def registers(hass: HomeAssistant, entry: MockConfigEntry) -> set[str]:
-    """Return meter and OBIS code of all registers in the entity registry."""
+    """Return meter and OBIS code of all registers that some entity is of."""
     return {
-        item.unique_id.partition("_")[2]
+        match[1]
         for item in er.async_entries_for_config_entry(
             er.async_get(hass), entry.entry_id
         )
-        if ":" in item.unique_id and ".sm_" not in item.unique_id
+        if (match := re.match(r"[^_]+_([^_.]+_\d+-\d+:[\d.]+)", item.unique_id))
     }
 
 
