@@ -28,6 +28,7 @@ _KEPT = timedelta(days=36)
 _SLOT = int(QUARTER.total_seconds())
 # Meters show four decimals of a kWh.
 _DIGITS = 4
+_SCALE = 10**_DIGITS
 MAIN = frozenset(
     {
         *("import_total", "export_total", "gas_volume", "gas_volume_corrected"),
@@ -55,8 +56,9 @@ class Series:
     def put(self, moment: datetime, value: Decimal) -> None:
         """Note a reading at the end of a slot (UTC)."""
         slot, rest = divmod(int(moment.timestamp()), _SLOT)
-        number = int(value.scaleb(_DIGITS).to_integral_value())
-        if rest or moment.microsecond or Decimal(number).scaleb(-_DIGITS) != value:
+        scaled = value * _SCALE
+        number = int(scaled)
+        if rest or moment.microsecond or number != scaled:
             # Of no quarter hour, or finer than we keep: rather none than another one.
             return
         if not self._values:
