@@ -7,7 +7,6 @@ from typing import Any
 
 import probatio
 
-from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
 from homeassistant.core import HomeAssistant
@@ -21,6 +20,7 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.util import dt as dt_util
 
+from . import uploads
 from .attempt import (
     account_taken,
     async_keep_login,
@@ -255,5 +255,4 @@ def read_upload(hass: HomeAssistant, file_id: str) -> bytes:
 
     Raises `ValueError` if there is none.
     """
-    with process_uploaded_file(hass, file_id) as path, path.open("rb") as file:
-        return file.read(LARGEST + 1)
+    return uploads.read_upload(hass, file_id, LARGEST)
