@@ -140,7 +140,10 @@ class Errands:
 
         Raises `SmgwError`; so do the calls that wait for this login.
         """
-        if not self._errands and not self._calls:
+        # Accounts of which nothing is known are read one after the other, at a start
+        # before the recorder works: none may wait for another's errands.
+        rides = self._errands and not self._coordinator.logins.unread
+        if not rides and not self._calls:
             return await self._coordinator.driver.read_latest(login.credentials)
         delivered: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         task = self._spawn(self._ride(login, delivered), login)

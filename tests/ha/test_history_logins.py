@@ -3,13 +3,17 @@
 from collections.abc import Generator
 from datetime import timedelta
 import logging
+import threading
+from types import MappingProxyType
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw import errands, importer
 from custom_components.smgw.const import CONF_INTERVAL
+from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.recorder import get_instance
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
@@ -19,6 +23,7 @@ from .test_coordinator import SETTLED, session_starts
 from .test_history_import import exports, recorded, state
 from .test_logins import add
 from .test_recording import GAS, HOUSE, id_of
+from .test_writer import Busy
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -95,3 +100,34 @@ async def test_seldom_read(
     assert state(hass).state == "done"
     await timeline.pass_by(minutes=20)
     assert len(session_starts(gateway)) == before + 1
+
+
+async def test_a_start_waits_for_no_history(
+    hass: HomeAssistant, gateway: PpcGateway
+) -> None:
+    """Every login is read before a recorder that does not work yet is waited for."""
+    one = make_entry(gateway)
+    entry = MockConfigEntry(
+        domain=one.domain,
+        unique_id=one.unique_id,
+        data=one.data,
+        subentries_data=[
+            ConfigSubentryData(
+                data=MappingProxyType({"username": user, "password": account.password}),
+                subentry_type="login",
+                title=user,
+                unique_id=f"login_{user}",
+            )
+            for user, account in gateway.users.items()
+        ],
+    )
+    busy = Busy(lambda: None, threading.Event())
+    get_instance(hass).queue_task(busy)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert not busy.ended.is_set()
+    assert len(session_starts(gateway)) == 2
+    assert not exports(gateway)
+    busy.go_on.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert exports(gateway)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 import threading
@@ -59,12 +59,14 @@ class Busy(RecorderTask):
 
     begun: Callable[[], None]
     go_on: threading.Event
+    ended: threading.Event = field(default_factory=threading.Event)
     commit_before = False
 
     def run(self, instance: Recorder) -> None:
         """Wait."""
         self.begun()
         self.go_on.wait(20)
+        self.ended.set()
 
 
 async def test_waits_for_what_is_being_done(hass: HomeAssistant) -> None:
