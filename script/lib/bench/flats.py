@@ -158,7 +158,7 @@ async def _in_all(home: ClientProcess, before: Facts, done: list[Facts]) -> Fact
         **settled,
         "time": settled["time"] + sum(facts["time"] for facts in done),
         "cpu": settled["cpu_so_far"] - before["cpu_so_far"],
-        "hold_cpu": max(facts["hold_cpu"] for facts in done),
+        "hold_own": max(facts["hold_own"] for facts in done),
     }
 
 

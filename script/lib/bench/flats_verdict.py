@@ -66,7 +66,7 @@ def _first_round(lines: _Lines) -> Iterator[FlatsLine]:
     yield lines.line("first round, CPU s", lambda h: h.first_round["cpu"], ".2f")
     yield lines.line(
         "first round, longest hold of the loop, CPU ms",
-        lambda h: h.first_round["hold_cpu"] * _MS,
+        lambda h: h.first_round["hold_own"] * _MS,
         ".0f",
     )
     yield lines.line(
@@ -107,14 +107,14 @@ def _further_rounds(lines: _Lines) -> Iterator[FlatsLine]:
     )
     yield lines.line(
         "the same in CPU time, ms",
-        partial(_median, name="hold_cpu"),
+        partial(_median, name="hold_own"),
         "",
         ratio=True,
-        text=partial(_spread, name="hold_cpu"),
+        text=partial(_spread, name="hold_own"),
     )
     yield lines.line(
         "longest hold to store what was read, CPU ms",
-        lambda h: h.stored["hold_cpu"] * _MS,
+        lambda h: h.stored["hold_own"] * _MS,
         ".1f",
     )
     yield lines.line(
@@ -150,7 +150,7 @@ def _start(
     yield lines.line(f"{kind}, sessions", partial(number, name="sessions"), ".0f")
     yield lines.line(
         f"{kind}, longest hold of the loop, CPU ms",
-        partial(number, name="hold_cpu", scale=_MS),
+        partial(number, name="hold_own", scale=_MS),
         ".0f",
         empty=True,
     )

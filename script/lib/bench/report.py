@@ -134,11 +134,12 @@ accounts are read in the same way.
   counts is from there until Home Assistant has nothing left to do; the session with a gateway
   that answers at once is in it. The first round makes the devices and sensors, further ones
   are the steady state: {sessions} sessions in either house. With one flat a round is one
-  session.
+  session. The history, which rides in these sessions until it is read, is left out.
 - **CPU** is that of the whole process until the recorder has written all; then that of the
   event loop's thread alone, of each session (median, quartiles).
 - **Hold** is the longest single callback of the loop in a session. Judged is the time on the
-  clock. What was read is stored some seconds later; this is measured apart.
+  clock; its CPU time is without the interpreter's collection of garbage. What was read is
+  stored some seconds later; this is measured apart.
 - **Memory** is what the resident set of the process grew by.
 - **Restart**: from the call to Home Assistant's bootstrap until nothing is left to do, median
   of {starts}; the imports of Python before that are not in it. The sensors show what was read
