@@ -14,6 +14,7 @@ from custom_components.smgw.cls.identity import Identity
 from custom_components.smgw.cls.model import ChannelPhase
 from custom_components.smgw.cls.reasons import ChannelReason
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from simulator.clock import SimClock
@@ -247,6 +248,21 @@ async def test_unload_and_load(
     assert await hass.config_entries.async_setup(home.entry_id)
     await until(lambda: emt.connected)
     assert room_of(home).channels[grid].phase is ChannelPhase.UP
+
+
+async def test_stop(
+    hass: HomeAssistant,
+    home: MockConfigEntry,
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Home Assistant stops: tunnels end and the books are closed, with nothing to complain of."""
+    await add_participant(hass, home, world)
+    emt = await come(world)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await until(lambda: not emt.connected)
+    await hass.async_block_till_done()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_validity(

@@ -123,6 +123,7 @@ class ControlRoom:
         self._doors: Doors | None = None
         self._leave: list[CALLBACK_TYPE] = []
         self._next_change: CALLBACK_TYPE | None = None
+        self._unfollow_stop: CALLBACK_TYPE | None = None
         self._looking = self._look_again = self._closed = False
         self._told: datetime | None = None
         """What the gateway's clock said last."""
@@ -147,8 +148,10 @@ class ControlRoom:
         room._leave += [
             coordinator.async_add_listener(room._readings_came),
             room.stage.async_listen(room._note_clock),
-            hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, room._stop),
         ]
+        room._unfollow_stop = hass.bus.async_listen_once(
+            EVENT_HOMEASSISTANT_STOP, room._stop
+        )
         room._plan_change()
         return room
 
@@ -172,6 +175,8 @@ class ControlRoom:
             await self._doors.async_close()
         for leave in self._leave:
             leave()
+        if self._unfollow_stop:
+            self._unfollow_stop()
         if self._next_change:
             self._next_change()
         await self.authority.close()
@@ -372,6 +377,8 @@ class ControlRoom:
             self._plan_change()
 
     async def _stop(self, _: BusEvent[Any]) -> None:
+        # It is called once, and is gone by itself.
+        self._unfollow_stop = None
         await self.async_close()
 
     def _details(self, event: Event) -> dict[str, Any]:
