@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+import re
 from types import MappingProxyType
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -108,7 +109,10 @@ class Home:
         for entity in er.async_entries_for_config_entry(registry, self.entry.entry_id):
             meter, _, obis = entity.unique_id.removeprefix(prefix).partition("_")
             state = self.hass.states.get(entity.entity_id)
-            if ":" not in obis or state is None:
+            # Those of contracts and quarter hours show something else.
+            if not re.fullmatch(r"\d+-\d+:[\d.]+", obis) or state is None:
+                continue
+            if meter not in meters and "." in meter:
                 continue
             if state.state in (STATE_UNAVAILABLE, STATE_UNKNOWN):
                 continue
