@@ -7,3 +7,11 @@ plugin brings a package of the same name, and the first one imported wins.
 import custom_components.smgw  # noqa: F401
 
 from .network import ipv6, names, namespace  # noqa: F401
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name cases of keys and certificates by what they are, not by their content.
+
+    They are made anew in each process, and the workers of a run compare the names.
+    """
+    return argname if isinstance(val, str | bytes) and len(val) > 40 else None
