@@ -1,6 +1,7 @@
 """The Energy dashboard, with the past as it comes from the gateway."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 import re
@@ -13,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page
 import pytest
 
+from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 
 METER = "1EMH0012345678"
@@ -27,12 +29,28 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture
-def grid(home: Home, added: PpcGateway) -> dict[str, str]:
+def keeper(home: Home) -> Iterator[PpcGateway]:
+    """Return a gateway of its own, set up: that of the other tests has had its sessions of the hour."""
+    clock = SimClock(datetime.now(UTC))
+    with PpcGateway(seed=2017, gateway_id="EPPC0217171717", clock=clock) as gateway:
+        forms = (
+            {"host": gateway.url},
+            {},
+            {"next_step_id": "login"},
+            {"username": gateway.user, "password": gateway.password},
+        )
+        home.call(lambda ha: ha.add_integration("smgw", *forms))
+        yield gateway
+        home.remove_entry(gateway.gateway_id)
+
+
+@pytest.fixture
+def grid(home: Home, keeper: PpcGateway) -> dict[str, str]:
     """Return the meter's statistics by OBIS code, with its history, as the grid."""
 
     async def prepare(ha: HAClient) -> dict[str, str]:
         chosen = {
-            obis: statistic(added.gateway_id, METER, obis) for obis in (IMPORT, EXPORT)
+            obis: statistic(keeper.gateway_id, METER, obis) for obis in (IMPORT, EXPORT)
         }
         for one in chosen.values():
             await wait_for_past(ha, one, DAYS)
@@ -85,17 +103,17 @@ def coloured(picture: bytes, red: int, green: int, blue: int) -> int:
 
 
 def test_bars(
-    page: Page, added: PpcGateway, grid: dict[str, str], artifacts: Path
+    page: Page, keeper: PpcGateway, grid: dict[str, str], artifacts: Path
 ) -> None:
     """Import and export of a past day stand in the table and in the bars."""
-    days_ago = sunny_day(added)
+    days_ago = sunny_day(keeper)
     page.set_viewport_size({"width": 1280, "height": 840})
     page.goto("/energy")
     for _ in range(days_ago):
         page.get_by_role("button", name="Previous").click()
     for obis, name in ((IMPORT, "Grid import"), (EXPORT, "Grid export")):
         row = page.get_by_role("row", name=re.compile(name)).filter(visible=True).first
-        wait_for_amount(row, counted(added, obis, days_ago))
+        wait_for_amount(row, counted(keeper, obis, days_ago))
     graph = page.locator("hui-energy-usage-graph-card").filter(visible=True).first
     page.wait_for_timeout(2500)  # the bars grow
     picture = graph.screenshot()
