@@ -152,6 +152,8 @@ async def test_asked_again(
         "end": (START - timedelta(hours=3)).isoformat(),
     }
     first = await act(hass, "get_load_profile", **data)
+    # What else was to be asked in that session.
+    await hass.async_block_till_done(wait_background_tasks=True)
     gateway.clear_requests()
     again = await act(hass, "get_load_profile", **data)
     assert again["registers"] == first["registers"]

@@ -9,8 +9,12 @@ import sys
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-# Code, and what hangs on it: the same for all, and the way to everything else.
+from custom_components.smgw.quarters import Series
+
+# Code, and what hangs on it: the same for all, and the way to everything else. And the
+# quarter hours, which are to grow for 36 days.
 _NOT_FOLLOWED = (
+    Series,
     ModuleType,
     type,
     CodeType,
