@@ -30,11 +30,11 @@ SEED = int(os.environ.get("SMGW_SOAK_SEED", "1"))
 DAYS = int(os.environ.get("SMGW_SOAK_DAYS", "30"))
 SLOTS_OF_A_DAY = 96
 EXCHANGE_DAY = 3
-# By then everything that is made once is there.
-FIRST_DAY = 5
+# By then everything that is made once, or keeps a week, is there.
+FIRST_DAY = 11
 # The least of some days: what a fault leaves until the next one is no leak.
 SPAN = 5
-# Bytes in 20 days and more; with three accounts, less than a hundred for each session.
+# Bytes in two weeks and more; with three accounts, less than a hundred for each session.
 MAX_GROWTH = 100_000
 
 
