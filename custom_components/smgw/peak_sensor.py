@@ -35,7 +35,7 @@ from .statistics import measure
 from .tariff.bill import Period
 from .tariff.peaks import QuarterHour, of_day, quarter_hours
 
-# So many gaps are told; more help nobody.
+# So many gaps are told, and kept; more help nobody.
 _MOST = 10
 # What the gateway has not shown for so long may hold a higher one.
 _OUT_OF_SIGHT = DAY + HOUR
@@ -47,6 +47,7 @@ class Finding:
 
     value: Decimal | None
     missing: tuple[Stretch, ...] = ()
+    """The first of them."""
     quarter: QuarterHour | None = None
 
 
@@ -72,7 +73,8 @@ def _of_month(series: Series, now: datetime, _patience: timedelta) -> Finding:
     if newest is None or now - newest > _OUT_OF_SIGHT:
         doubts.append((max(newest or start, start), now))
     certain = best is not None and not doubts
-    return Finding(best.power if best and certain else None, tuple(doubts), best)
+    value = best.power if best and certain else None
+    return Finding(value, tuple(doubts[:_MOST]), best)
 
 
 def _last(series: Series, now: datetime, patience: timedelta) -> Finding:
@@ -285,6 +287,6 @@ class PeakSensor(MeterEntity, SensorEntity):
         if missing:
             told["missing"] = [
                 {"from": dt_util.as_local(start), "to": dt_util.as_local(end)}
-                for start, end in missing[:_MOST]
+                for start, end in missing
             ]
         return told

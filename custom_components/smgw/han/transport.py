@@ -408,5 +408,7 @@ async def _read_capped(response: aiohttp.ClientResponse, most: int = MAX_BODY) -
         body += chunk
         if len(body) > most:
             response.close()
+            # Whoever keeps the error keeps this frame.
+            body, chunk = bytearray(), b""
             raise PageTooLarge(f"more than {most} bytes")
     return bytes(body)
