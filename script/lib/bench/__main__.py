@@ -14,6 +14,8 @@ import tempfile
 from ha_process import ROOT
 
 from .cases import HISTORY, POLLS
+from .cls import measure_cls
+from .cls_verdict import lines_of_cls
 from .flats import FLATS, MAKERS, measure_house, measure_starts
 from .flats_verdict import flats_lines
 from .history import lines_of_history, measure_history
@@ -92,6 +94,10 @@ async def _ledger(folder: Path, findings: Findings) -> None:
     findings.ledger += lines_of_ledger(await measure_ledger(folder))
 
 
+async def _cls(folder: Path, findings: Findings) -> None:
+    findings.cls += lines_of_cls(await measure_cls(folder))
+
+
 async def _flats(folder: Path, findings: Findings) -> None:
     empty = await measure_starts(folder)
     for maker, name in MAKERS.items():
@@ -102,7 +108,7 @@ async def _flats(folder: Path, findings: Findings) -> None:
 
 type _Part = Callable[[Path, Findings], Awaitable[None]]
 
-_WAYS: tuple[_Part, ...] = (_clients, _history, _imports, _ledger, _flats)
+_WAYS: tuple[_Part, ...] = (_clients, _history, _imports, _ledger, _cls, _flats)
 _PARTS = dict(zip(PARTS, _WAYS, strict=True))
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def forget_peak() -> int:
     """Begin to look for the peak of memory anew; return what is used now, in bytes."""
     if _REFS.exists():
         _REFS.write_text("5", encoding="ascii")
-    return _status("VmRSS")
+    return memory()
 
 
 def peak() -> int:
@@ -54,6 +54,11 @@ def peak() -> int:
     if _STATUS.exists():
         return _status("VmHWM")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def memory() -> int:
+    """Return what is used now, in bytes."""
+    return _status("VmRSS")
 
 
 def _status(name: str) -> int:

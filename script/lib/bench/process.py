@@ -20,6 +20,8 @@ OUR_VENV = ROOT / ".venv"
 PEER_VENV = ROOT / ".venv-peers"
 # Home Assistant, which our package imports, takes a while on a cold disk.
 PATIENCE = 60
+# Bytes of one answer.
+_LONGEST = 2**22
 
 
 class BenchError(Exception):
@@ -87,6 +89,7 @@ async def child(
                 "PYTHONPATH": os.pathsep.join(str(path) for path in paths),
             },
             start_new_session=True,
+            limit=_LONGEST,
         )
     running = ClientProcess(module, process, log)
     try:

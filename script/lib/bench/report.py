@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+from .cls import Scale
 from .flats import FLATS, SESSIONS, STARTS
 from .history import TIMES
 from .measure import BYTE_POLLS, POLLS, WARM_UP
 from .verdict import FlatsLine, Line
 
-PARTS = ("clients", "history", "imports", "ledger", "flats")
+PARTS = ("clients", "history", "imports", "ledger", "cls", "flats")
 _HEAD = ("case", "measure", "smgw", "peer", "ratio", "goal", "verdict")
-_IMPORT_HEAD = ("case", "measure", "smgw", "bare", "ratio", "goal", "verdict")
+_BARE_HEAD = ("case", "measure", "smgw", "bare", "ratio", "goal", "verdict")
 _LEDGER_HEAD = ("case", "measure", "smgw", "goal", "verdict")
 
 _FLATS_HEAD = (
@@ -117,6 +118,35 @@ receipt. Then the file is exported and checked by the independent verifier.
 - **Append** is one transaction with its sync to disk: median, quartiles, 99 %; then its CPU
   time alone. So for the verifier, which is a process of its own.
 
+## CLS
+
+From a market participant's command, through the gateway's CLS proxy and our tunnel (`out_socks`, TLS on
+P-256), to a state of Home Assistant. Home Assistant, with its recorder, the proxy and the
+participants are three processes; the proxy and the participants are the simulator's. Beside our API
+*bare*: an aiohttp handler that reads a JSON body and sets a state, in tunnels of the same kind in
+the same Home Assistant, asked by the same client.
+
+{cls_table}
+
+- **Command to state**: from the moment before the participant makes up the request (its
+  digest and TLS are in it) until Home Assistant tells of the changed state, by the
+  monotonic clock that all processes share: median, quartiles, 99 %. Commands come one after
+  the other, {cls.group} of each kind in turn, {cls.rounds} times. **Our share** is the difference of
+  the medians: form, digest, judgement, the ledger's transaction with its sync to disk, and
+  Home Assistant's own work with the state. A switch that stands alone and a limit show as
+  soon as they are on disk; of the switch that drives an entity, that entity's state counts.
+- **Command and answer** is until the participant has the answer.
+- **CPU** is that of Home Assistant's process, all threads, until everything about the command is
+  done: the end of the one before with its receipt, effect, entities, events, recorder.
+- **A transaction of the ledger** is an SQLite transaction with its sync; a command makes two or three.
+- **One command a second each**: {cls.group} other participants at any moment of each second, which
+  also give signs of life and follow the events as a real one does, in {cls.turns} turns of {cls.seconds} s;
+  in between as many bare commands.
+- **Listed**: `GET /cls/v1/items` until the whole answer is there, median of {cls.listings};
+  bare are as many bytes.
+- **{cls.participants} participants connected** give a sign of life every 5 s, follow the events, and each gives
+  one command at a moment of its own.
+
 ## An apartment house
 
 One gateway, {flats} accounts, five meters each with four registers; beside it a house of
@@ -162,12 +192,16 @@ class Findings:
     history: list[Line] = field(default_factory=list)
     imports: list[Line] = field(default_factory=list)
     ledger: list[Line] = field(default_factory=list)
+    cls: list[Line] = field(default_factory=list)
     flats: list[FlatsLine] = field(default_factory=list)
 
     @property
     def lines(self) -> Iterable[AnyLine]:
         """Return the lines of all tables."""
-        return chain(self.clients, self.history, self.imports, self.ledger, self.flats)
+        return chain(
+            *(self.clients, self.history, self.imports, self.ledger, self.cls),
+            self.flats,
+        )
 
 
 def tables(findings: Findings) -> str:
@@ -189,6 +223,7 @@ def page(findings: Findings) -> str:
         flats=FLATS,
         starts=STARTS,
         sessions=SESSIONS,
+        cls=Scale(),
     )
 
 
@@ -197,8 +232,9 @@ def _tables(findings: Findings) -> dict[str, str]:
     return {
         "table": _aligned([_HEAD, *map(_cells, findings.clients)]),
         "history_table": _aligned([_HEAD, *map(_cells, findings.history)]),
-        "imports_table": _aligned([_IMPORT_HEAD, *map(_cells, findings.imports)]),
+        "imports_table": _aligned([_BARE_HEAD, *map(_cells, findings.imports)]),
         "ledger_table": _aligned([_LEDGER_HEAD, *map(_own_cells, findings.ledger)]),
+        "cls_table": _aligned([_BARE_HEAD, *map(_cells, findings.cls)]),
         "flats_table": _aligned([_FLATS_HEAD, *map(_flats_cells, findings.flats)]),
     }
 
