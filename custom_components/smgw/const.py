@@ -29,6 +29,8 @@ CONF_INTERVAL: Final = "interval"
 CONF_SESSIONS: Final = "sessions"
 """Sessions an hour that the gateway gets."""
 MOST_SESSIONS: Final = 12
+CONF_LOG_READING: Final = "log_reading"
+"""How often the consumer log is read."""
 CONF_ROOTS: Final = "signer_roots"
 """Certificates (PEM) that the owner trusts for the signatures of exports."""
 

@@ -1,4 +1,4 @@
-"""The consumer log is read once a day, in the session of a poll; what is new is told."""
+"""The consumer log is read in the session of a poll, by default once a day; what is new is told."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,11 +11,10 @@ from .errands import Time
 from .han.errors import SmgwError
 from .han.history import HistorySession, LogEntry, Span
 from .han.model import Snapshot
+from .log_pace import LogPace
 from .logins import Login
-from .schedule import DAY, HOUR, MINUTE
+from .schedule import HOUR, MINUTE
 
-# A poll a little earlier than the day before is the right one.
-_EARLY = timedelta(minutes=30)
 # What could not be read once is not asked for at each poll.
 _PAUSE = timedelta(hours=6)
 # Whoever did not look for weeks does not want to hear all of it.
@@ -39,12 +38,15 @@ class LogErrand:
 
     def wanted(self, login: Login, now: datetime) -> bool:
         """Say whether it is time again."""
+        due_after = LogPace.of(self._coordinator.config_entry.options).due_after
+        if due_after is None:
+            return False
         failed = self._failed.get(login.subentry_id)
-        if failed is not None and now - failed < _PAUSE:
+        if failed is not None and now - failed < min(_PAUSE, due_after):
             return False
         read_at = login.notes.log.read_at
         # Of a time to come: then the clock was put back.
-        return read_at is None or abs(now - read_at) >= DAY - _EARLY
+        return read_at is None or abs(now - read_at) >= due_after
 
     async def run(
         self, login: Login, snapshot: Snapshot, session: HistorySession, time: Time

@@ -99,6 +99,8 @@ class LogNotes:
     """When the gateway was first read (UTC); what happened before is no news."""
     sessions: list[int] = field(default_factory=list)
     """When our sessions were opened (epoch seconds), oldest first."""
+    forgotten: int | None = None
+    """The newest of our sessions that is not remembered any more (epoch seconds)."""
     announced: list[str] = field(default_factory=list)
     """The last entries that were announced."""
 
@@ -107,10 +109,13 @@ class LogNotes:
         self.sessions.append(int(at.timestamp()))
         first = int((at - _REMEMBERED).timestamp())
         kept = [session for session in self.sessions if session > first]
-        self.sessions = kept[-_MOST_SESSIONS:]
+        kept = kept[-_MOST_SESSIONS:]
+        if gone := self.sessions[: len(self.sessions) - len(kept)]:
+            self.forgotten = max(*gone, self.forgotten or 0)
+        self.sessions = kept
 
     def is_own(self, entry: LogEntry, offset: timedelta | None) -> bool:
-        """Say whether an entry is about a login of ours.
+        """Say whether an entry is, or may be, about a login of ours.
 
         `offset` is how far the gateway's clock is ahead of ours; None if nobody knows.
         """
@@ -118,6 +123,9 @@ class LogNotes:
             return False
         slack = _CLOCKS if offset is None else timedelta(0)
         at = entry.time - (offset or timedelta(0))
+        if self.forgotten and at.timestamp() <= self.forgotten + _LOGGED[1].seconds:
+            # The log was not read for long: nobody can tell any more.
+            return True
         return any(
             _LOGGED[0] - slack
             <= at - dt_util.utc_from_timestamp(session)
@@ -138,6 +146,7 @@ class LogNotes:
         return {
             "since": self.since and self.since.isoformat(),
             "sessions": self.sessions,
+            "forgotten": self.forgotten,
             "announced": self.announced,
         }
 
@@ -147,6 +156,7 @@ class LogNotes:
         return cls(
             since=_moment(stored.get("since")),
             sessions=list(stored.get("sessions") or ()),
+            forgotten=stored.get("forgotten"),
             announced=list(stored.get("announced") or ()),
         )
 

@@ -12,10 +12,13 @@ from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    SelectSelector,
+    SelectSelectorConfig,
 )
 
 from .const import (
     CONF_INTERVAL,
+    CONF_LOG_READING,
     CONF_SESSIONS,
     LONGEST_INTERVAL,
     MOST_SESSIONS,
@@ -23,13 +26,15 @@ from .const import (
 )
 from .han.driver import VENDORS, Vendor
 from .home_options import HomeOptionSteps
+from .log_pace import LogPace
 from .models import GatewayConfig, SmgwConfigEntry
 from .pace import Pace
-from .schedule import MINUTE
+from .schedule import DAY, MINUTE
 from .signer_options import SignerOptionSteps
 
 TOPICS = (
     "reading",
+    "log",
     "measured",
     "executor",
     "executors",
@@ -137,6 +142,66 @@ class SmgwOptionsFlow(HomeOptionSteps, SignerOptionSteps, OptionsFlow):
             each=_text(pace, self._logins),
         )
 
+    async def async_step_log(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask how often the consumer log is read; more than usual has to be confirmed."""
+        if user_input is not None:
+            self._chosen = user_input
+            loads = LogPace.of(user_input).loads
+            if loads and not LogPace.of(self.config_entry.options).loads:
+                return await self.async_step_more_log()
+            return self._keep_log()
+        present = {CONF_LOG_READING: LogPace.of(self.config_entry.options)}
+        return self.async_show_form(
+            step_id="log",
+            data_schema=self.add_suggested_values_to_schema(_LOG_SCHEMA, present),
+            description_placeholders={
+                "logins": str(self._logins),
+                "each": _text(self._pace(), self._logins),
+            },
+        )
+
+    async def async_step_more_log(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show what it costs the gateway and its log to be asked that often."""
+        if self._vendor.per_hour is None:
+            return await self.async_step_more_log_requests(user_input)
+        if user_input is not None:
+            return self._keep_log()
+        return self._form(
+            "more_log",
+            probatio.Schema({}),
+            logins=str(self._logins),
+            times=self._log_readings(),
+        )
+
+    async def async_step_more_log_requests(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show the same for a gateway without sessions."""
+        if user_input is not None:
+            return self._keep_log()
+        return self._form(
+            "more_log_requests",
+            probatio.Schema({}),
+            logins=str(self._logins),
+            times=self._log_readings(),
+        )
+
+    def _log_readings(self) -> str:
+        """Return how often a day the log is read, all logins together."""
+        interval = LogPace.of(self._chosen).interval or DAY
+        each = max(interval, self._pace().each(self._logins))
+        return str(round(self._logins * DAY / each))
+
+    def _keep_log(self) -> ConfigFlowResult:
+        """Keep what was chosen about the log, and all else."""
+        return self.async_create_entry(
+            data={**self.config_entry.options, **self._chosen}
+        )
+
     @property
     def _vendor(self) -> Vendor:
         return VENDORS[GatewayConfig.of(self.config_entry).vendor]
@@ -180,6 +245,17 @@ class SmgwOptionsFlow(HomeOptionSteps, SignerOptionSteps, OptionsFlow):
             data_schema=self.add_suggested_values_to_schema(schema, present),
             description_placeholders=placeholders,
         )
+
+
+_LOG_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(CONF_LOG_READING): SelectSelector(
+            SelectSelectorConfig(
+                options=list(LogPace), translation_key=CONF_LOG_READING
+            )
+        )
+    }
+)
 
 
 def _interval_schema(pace: Pace) -> probatio.Schema:

@@ -104,3 +104,8 @@ def test_sessions_are_forgotten() -> None:
     for day in range(30):
         notes.opened(T + timedelta(days=day))
     assert len(notes.sessions) == 10
+    # What lies before them may have been us.
+    for day, own in ((18.5, True), (20.5, False)):
+        found = entry(1, T + timedelta(days=day), LOGIN)
+        for one in (notes, LogNotes.of(notes.as_dict())):
+            assert one.is_own(found, timedelta(0)) is own

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smgw.const import CONF_INTERVAL, CONF_SESSIONS
+from custom_components.smgw.const import CONF_INTERVAL, CONF_LOG_READING, CONF_SESSIONS
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
@@ -16,9 +16,10 @@ from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
-from .conftest import START, Timeline
+from .conftest import START, Timeline, make_entry, set_up
 from .test_budget import fullest_hour, sessions
 from .test_config_flow import submit, to_login
+from .test_coordinator import SETTLED
 from .test_logins import add
 
 type Flow = dict[str, Any]
@@ -199,3 +200,90 @@ async def test_while_nothing_works(
     flow = await start(hass, entry)
     result = await choose(hass, flow, interval=60, sessions=4)
     assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def choose_log(
+    hass: HomeAssistant, entry: MockConfigEntry, reading: str | None
+) -> Flow:
+    """Open the log's part of the options and send it; without a choice, only open it."""
+    flow: Flow = await hass.config_entries.options.async_init(entry.entry_id)
+    flow = await hass.config_entries.options.async_configure(
+        flow["flow_id"], {"next_step_id": "log"}
+    )
+    assert flow["step_id"] == "log"
+    if reading is None:
+        return flow
+    result: Flow = await hass.config_entries.options.async_configure(
+        flow["flow_id"], {CONF_LOG_READING: reading}
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return result
+
+
+def log_requests(box: Any) -> int:
+    """Return how often the log was asked for."""
+    return sum(
+        record.action == "exportLogData" or "conlogbook" in record.path
+        for record in box.requests
+    )
+
+
+async def log_readings(timeline: Timeline, box: Any, begin: int, hours: int) -> int:
+    """Let hours pass, a poll each half an hour, and count how often the log was read."""
+    box.clear_requests()
+    for half in range(begin * 2 + 1, (begin + hours) * 2 + 1):
+        moment = START.replace(minute=0) + timedelta(minutes=30 * half)
+        await timeline.go_to(moment + SETTLED)
+    return log_requests(box)
+
+
+async def test_log(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+) -> None:
+    """Once a day by default; more after a warning, less at once; never means never."""
+    assert suggested(await choose_log(hass, loaded, None)) == {
+        CONF_LOG_READING: "daily"
+    }
+    assert log_requests(gateway) == 1
+    assert await log_readings(timeline, gateway, 0, 8) == 0
+
+    flow = await choose_log(hass, loaded, "hourly")
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "more_log")
+    assert flow["description_placeholders"] == {"logins": "1", "times": "24"}
+    assert loaded.options == {}
+    result = await choose(hass, flow)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert loaded.options == {CONF_LOG_READING: "hourly"}
+    assert await log_readings(timeline, gateway, 8, 4) == 4
+
+    # confirmed once, another pace of the kind is not asked about again
+    result = await choose_log(hass, loaded, "six_hours")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert await log_readings(timeline, gateway, 12, 12) == 2
+    await choose_log(hass, loaded, "never")
+    assert loaded.options == {CONF_LOG_READING: "never"}
+    assert await log_readings(timeline, gateway, 24, 26) == 0
+    # what is set about the reading leaves it alone
+    await choose(hass, await start(hass, loaded), interval=30, sessions=4)
+    assert loaded.options == {CONF_INTERVAL: 30, CONF_LOG_READING: "never"}
+    await choose_log(hass, loaded, "daily")
+    assert await log_readings(timeline, gateway, 50, 3) == 1
+
+
+async def test_log_without_sessions(
+    hass: HomeAssistant, socket_enabled: None, clock: SimClock, timeline: Timeline
+) -> None:
+    """Where each request is a login the warning says so; closed, nothing changes."""
+    with EmhGateway(clock=clock) as box:
+        entry = make_entry(box)
+        assert await set_up(hass, entry)
+        flow = await choose_log(hass, entry, "hourly")
+        assert flow["step_id"] == "more_log_requests"
+        hass.config_entries.options.async_abort(flow["flow_id"])
+        assert entry.options == {}
+        await choose(hass, await choose_log(hass, entry, "hourly"))
+        assert entry.options == {CONF_LOG_READING: "hourly"}
+        assert await log_readings(timeline, box, 0, 4) == 3
