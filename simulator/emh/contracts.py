@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from simulator.derived import active_tariff, days, derived_registers, months
-from simulator.meters import Meter, Register
+from simulator.meters import Meter, Register, floor_time
 from simulator.readout import Readout, Sample
 from simulator.scenario import Contract
 from simulator.wordings import metering_point
@@ -85,8 +85,10 @@ class Derived:
         if number >= len(periods):
             return None
         begin, end = periods[number]
-        latest = self.meter.latest_target(min(end, self.view.values_now))
-        samples = [s for at in (begin, latest) for s in self._at(at)]
+        newest = self.meter.latest_target(self.view.values_now)
+        # The reading of the very end is captured some seconds later.
+        last = min(newest, floor_time(end, self.meter.interval))
+        samples = [s for at in (begin, last) for s in self._at(at)]
         return containers(samples, self.view.faults, self.name)
 
     def daily(self) -> list[dict[str, str]]:

@@ -208,6 +208,18 @@ def test_periods(client: EmhClient, gateway: EmhGateway) -> None:
     check(gateway, HOUSE, values)
 
 
+def test_an_ended_period(client: EmhClient, gateway: EmhGateway) -> None:
+    """Its last registers are those of the moment it ended."""
+    root = f"metering/derived/{TAF1}/billingperiods"
+    periods = client.read(root)
+    number = len(periods) - 2
+    found = client.read(f"{root}/{number}/extended")
+    values = [value for container in found for value in seen(container)]
+    ends = [datetime.fromisoformat(periods[number][key]) for key in ("start", "end")]
+    assert [value.target for value in values] == ends
+    check(gateway, HOUSE, values)
+
+
 def test_daily(client: EmhClient, gateway: EmhGateway) -> None:
     """Six weeks of midnights."""
     found = client.read(f"metering/derived/{TAF7}/daily")
