@@ -66,7 +66,7 @@ class Emt:
         self.certificate = pki.leaf(f"{key}.EMT")
         self.silent = False
         self.every = 20.0
-        self.patience = 1
+        self.patience = 25
         self.ahead = 0.0
         self.raw = False
         self.inner = ""

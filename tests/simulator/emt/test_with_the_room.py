@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -16,13 +17,16 @@ from custom_components.smgw.cls.model import (
     TunnelKind,
 )
 from simulator.cls import World
-from simulator.emt import Call, Home, LostError, ProblemError, Span
+from simulator.emt import Call, Home, LostError, ProblemError, Span, calls
 from simulator.tunnel.pki import fingerprint
 from tests.cls.conftest import Lab, MakeLab, lab, make_lab
 from tests.cls.world import free_port
 from tests.simulator.cls.conftest import StartWorld, begin
 
 __all__ = ["begin", "lab", "make_lab"]
+
+# Seconds that a question for events may wait at the home.
+WAIT = 30
 
 CURVES = {
     "secp256r1": "prime256v1",
@@ -170,6 +174,28 @@ async def test_everything_that_can_be_asked(begin: StartWorld, lab: Lab) -> None
     world.emt.ahead = 0
     await off(home.release)
     assert (await off(home.verify)).good
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+async def test_a_wait_holds_nothing_up(
+    begin: StartWorld, lab: Lab, before: int
+) -> None:
+    """A question that waits for events ends when the next request comes, or is there already."""
+    world = begin(curve="prime256v1")
+    world.emt.silent = True
+    home = await join(world, lab, TunnelKind.OUT_SOCKS)
+    session = home.session
+    assert session is not None
+    beat = calls.heartbeat(world.now())
+
+    async def all_at_once() -> float:
+        start = monotonic()
+        first = [session.do(beat) for _ in range(before)]
+        wait = session.do(calls.events(99, WAIT), 2 * WAIT)
+        await asyncio.gather(*first, wait, session.do(beat, 2 * WAIT))
+        return monotonic() - start
+
+    assert await off(world.run, all_at_once()) < WAIT
 
 
 def until_lost(home: Home, call: Call) -> None:
