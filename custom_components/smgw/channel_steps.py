@@ -185,6 +185,8 @@ class ChannelSteps(ParticipantDraft):
                     errors[CONF_PEERS] = "other_certificate_shown"
                 else:
                     self._data[CONF_PEERS] = list(peers.pins)
+                    ends = {seen.fingerprint: seen.not_after} if seen else {}
+                    self._keep_ends({**ends, **peers.ends})
                     curve = peers.curve or (seen.curve if seen else None)
                     if curve is None:
                         return await self.async_step_curve()
@@ -204,6 +206,7 @@ class ChannelSteps(ParticipantDraft):
         """Show what the gateway shows, for a laboratory that has no letter."""
         if user_input is not None and self._fetched and self._fetched.curve:
             self._data[CONF_PEERS] = [self._fetched.fingerprint]
+            self._keep_ends({self._fetched.fingerprint: self._fetched.not_after})
             return await self._keep_curve(self._fetched.curve)
         self._fetched = await self._look()
         if self._fetched is None or self._fetched.curve is None:

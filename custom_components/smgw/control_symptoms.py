@@ -10,6 +10,7 @@ from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.util import dt as dt_util
 
 from .bridge.room import ControlRoom
+from .channel_ends import channel_ends
 from .issues import Shown, async_show
 from .models import SmgwConfigEntry
 from .participants import ParticipantConfig
@@ -66,11 +67,10 @@ def _silent(now: Situation) -> Iterator[Found]:
 def _certificate_expiring(now: Situation) -> Iterator[Found]:
     for its in now.participants:
         assert now.room is not None
-        channel = now.room.channels.get(its.participant_id)
-        if channel is None:
+        if its.is_over(now.now):
             continue
-        ends = (channel.own_expires, channel.peer_expires, channel.inner_expires)
-        soon = [end for end in ends if end is not None and end <= now.now + _AHEAD]
+        ends = channel_ends(its, now.room.channels.get(its.participant_id))
+        soon = [end for end in ends if end <= now.now + _AHEAD]
         if soon:
             day = dt_util.as_local(min(soon)).date().isoformat()
             yield Found({"participant": its.name, "valid_until": day}, its)

@@ -1,6 +1,7 @@
 """What people paste to say which certificate is the right one: fingerprints, or certificates."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 import re
 import ssl
@@ -64,6 +65,8 @@ class Peers:
     """Fingerprints: 64 small hex digits each."""
     curve: str | None = None
     """Of their keys, where a certificate was pasted."""
+    ends: Mapping[str, datetime] = field(default_factory=dict)
+    """When those end of which a certificate was pasted, by fingerprint (UTC)."""
 
 
 def read_peers(text: str, now: datetime) -> Peers:
@@ -81,7 +84,11 @@ def read_peers(text: str, now: datetime) -> Peers:
         raise NotAFingerprint
     if len(pins) > _MOST:
         raise TooManyPeers
-    return Peers(pins=tuple(pins), curve=next(iter(curves), None))
+    return Peers(
+        pins=tuple(pins),
+        curve=next(iter(curves), None),
+        ends={facts.fingerprint: facts.not_after for facts in told},
+    )
 
 
 def shown(pin: str) -> str:

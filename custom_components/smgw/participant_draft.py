@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import probatio
@@ -15,7 +16,14 @@ from homeassistant.const import CONF_PASSWORD
 
 from .cls.identity import Identity
 from .const import CONF_CERTIFICATE, DOMAIN
-from .const_cls import CONF_IDENTITIES, CONF_KEY, CONF_LAB
+from .const_cls import (
+    CONF_ENDS,
+    CONF_IDENTITIES,
+    CONF_INNER,
+    CONF_KEY,
+    CONF_LAB,
+    CONF_PEERS,
+)
 from .models import SmgwConfigEntry
 from .participants import ParticipantConfig, participants_of
 
@@ -63,6 +71,15 @@ class ParticipantDraft(ConfigSubentryFlow):
             {CONF_CERTIFICATE: identity.certificate, CONF_KEY: identity.key}
             for identity in identities
         ]
+
+    def _keep_ends(self, ends: Mapping[str, datetime]) -> None:
+        """Remember when certificates of the other side end (UTC), by fingerprint; forget those not trusted any more."""
+        trusted = {*self._data.get(CONF_PEERS, ()), *self._data.get(CONF_INNER, ())}
+        known = self._data.get(CONF_ENDS, {})
+        known |= {pin: end.isoformat() for pin, end in ends.items()}
+        self._data[CONF_ENDS] = {
+            pin: end for pin, end in known.items() if pin in trusted
+        }
 
     def _others(self) -> list[ParticipantConfig]:
         """Return all other participants of this Home Assistant: ports are shared."""

@@ -49,7 +49,7 @@ from .const_cls import (
     SUBENTRY_PARTICIPANT,
 )
 from .control.model import Role
-from .fingerprints import BadPeers, read_peers, shown
+from .fingerprints import BadPeers, Peers, read_peers, shown
 from .grant_steps import GrantSteps
 from .identity_steps import IdentitySteps
 from .participant_summary import async_summary
@@ -189,12 +189,12 @@ class ParticipantSubentryFlow(
         """Ask for TLS end to end, and for a local address instead of our API."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            inner: list[str] = []
+            inner = Peers(pins=())
             host = user_input.get(CONF_FORWARD_HOST, "").strip()
             port = int(user_input.get(CONF_FORWARD_PORT) or 0)
             try:
                 if typed := user_input.get(CONF_INNER, "").strip():
-                    inner = list(read_peers(typed, dt_util.utcnow()).pins)
+                    inner = read_peers(typed, dt_util.utcnow())
             except BadPeers as err:
                 errors[CONF_INNER] = err.key
             message_key = user_input.get(CONF_MESSAGE_KEY, "").strip()
@@ -208,11 +208,12 @@ class ParticipantSubentryFlow(
                 errors[CONF_FORWARD_PORT] = "own_port"
             if not errors:
                 self._data |= {
-                    CONF_INNER: inner,
+                    CONF_INNER: list(inner.pins),
                     CONF_MESSAGE_KEY: message_key or None,
                     CONF_FORWARD_HOST: host or None,
                     CONF_FORWARD_PORT: port if host else None,
                 }
+                self._keep_ends(inner.ends)
                 return await self._go_on()
         known = "\n".join(shown(pin) for pin in self._data.get(CONF_INNER, ()))
         present = {

@@ -25,6 +25,7 @@ from .const_cls import (
     CONF_CURVE,
     CONF_EMT_HOST,
     CONF_EMT_PORT,
+    CONF_ENDS,
     CONF_FAILSAFE,
     CONF_FAILSAFE_HOURS,
     CONF_FORWARD_HOST,
@@ -168,6 +169,8 @@ class ParticipantConfig:
     channel: ChannelConfig
     grants: tuple[Grant, ...] = ()
     silence: timedelta | None = DEFAULT_SILENCE
+    ends: Mapping[str, datetime] = field(default_factory=dict)
+    """By fingerprint: when a certificate of the other side ends, of those that were seen or pasted (UTC)."""
     valid_from: datetime | None = None
     valid_until: datetime | None = None
 
@@ -183,6 +186,10 @@ class ParticipantConfig:
             channel=ChannelConfig.of(data),
             grants=grants_of(data),
             silence=timedelta(seconds=silence) if silence else None,
+            ends={
+                pin: datetime.fromisoformat(end)
+                for pin, end in data.get(CONF_ENDS, {}).items()
+            },
             valid_from=_moment(data.get(CONF_VALID_FROM)),
             valid_until=_moment(data.get(CONF_VALID_UNTIL)),
         )
@@ -190,7 +197,11 @@ class ParticipantConfig:
     def is_valid(self, now: datetime) -> bool:
         """Say whether it may do anything at a time (UTC)."""
         begun = self.valid_from is None or now >= self.valid_from
-        return begun and (self.valid_until is None or now < self.valid_until)
+        return begun and not self.is_over(now)
+
+    def is_over(self, now: datetime) -> bool:
+        """Say whether its validity has ended (UTC)."""
+        return self.valid_until is not None and now >= self.valid_until
 
     def next_change(self, now: datetime) -> datetime | None:
         """Return when its validity begins or ends next (UTC)."""
