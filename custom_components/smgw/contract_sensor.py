@@ -25,6 +25,7 @@ from .contract_notes import current_period, standing
 from .coordinator import SmgwCoordinator
 from .entity import gateway_device, meter_device
 from .han.history import Contract, ContractState, DerivedRegister
+from .han.localtime import BERLIN
 from .logins import ContractSeen
 from .models import SmgwConfigEntry
 from .registers import describe
@@ -71,10 +72,15 @@ def async_follow_contracts(
     """Have the sensors of each contract, once it is seen."""
     coordinator = entry.runtime_data.coordinator
     known: set[_Key] = set()
+    before: dict[str, ContractSeen] = {}
 
     @callback
     def add_new() -> None:
-        seen = coordinator.logins.contracts
+        nonlocal before
+        seen = coordinator.contracts
+        if seen == before:
+            return
+        before = seen
         # What has gone with a login would come back as new.
         known.intersection_update([key for key in known if key[0] in seen])
         new = {key: make for key, make in _sensors(coordinator) if key not in known}
@@ -89,7 +95,7 @@ def _sensors(
     coordinator: SmgwCoordinator,
 ) -> Iterator[tuple[_Key, Callable[[], SensorEntity]]]:
     """Yield what was read of contracts: key, and how to make the sensor."""
-    for name, (contract, derived, _) in coordinator.logins.contracts.items():
+    for name, (contract, derived, _) in coordinator.contracts.items():
         yield (name, STATE.key), partial(ContractStanding, coordinator, contract)
         if contract.valid_until is not None:
             yield (name, VALID_UNTIL.key), partial(ValidUntil, coordinator, contract)
@@ -159,10 +165,22 @@ class ContractEntity(CoordinatorEntity[SmgwCoordinator], SensorEntity):
         self._attr_device_info = (
             meter_device(coordinator, own) if own else gateway_device(coordinator)
         )
+        self._written: tuple[object, ...] = ()
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write what is new: most polls are of other accounts, or bring no contracts."""
+        # Billing periods begin with a day.
+        today = dt_util.utcnow().astimezone(BERLIN).date()
+        found = (self._seen, self.available, self.native_value, today)
+        if found != self._written:
+            self._written = found
+            super()._handle_coordinator_update()
 
     @property
     def _seen(self) -> ContractSeen | None:
-        return self.coordinator.logins.contracts.get(self._name)
+        return self.coordinator.contracts.get(self._name)
 
     @property
     @override

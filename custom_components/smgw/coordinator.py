@@ -17,9 +17,10 @@ from .errands import Errands
 from .han.driver import Driver, Vendor
 from .han.errors import PortalLocked, SmgwError, SmgwLoginError
 from .han.model import Snapshot
-from .logins import OWN_FAILURES, Login, Logins
+from .logins import OWN_FAILURES, ContractSeen, Login, Logins
 from .memory import GatewayMemory, Hold, Trouble
 from .models import GatewayConfig, SmgwConfigEntry
+from .notes import RegisterKey
 from .pace import Pace
 from .symptoms import Situation, local_time
 
@@ -31,6 +32,12 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
     """Reads one gateway."""
 
     config_entry: SmgwConfigEntry
+    contracts: dict[str, ContractSeen]
+    """What the logins see of contracts, by logical name, as last told."""
+    delivered: set[RegisterKey]
+    """What logins that work have delivered, as last told."""
+    patience: timedelta
+    """How old the newest reading of a register may be, as last told."""
     _due: datetime
     """When to wake up next."""
 
@@ -61,6 +68,7 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             login.error = memory.refusal(login.credentials)
         self._recall()
         self.pace = self._pace_now()
+        self._put_together()
         self.budget.allowance = self.pace.allowance
         self._plan_next()
         self.last_error: SmgwError | None = None
@@ -131,6 +139,18 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
             )
         devices.async_forget_contracts(self.hass, self.config_entry, orphans.contracts)
         self.memory.async_save()
+
+    @callback
+    @override
+    def async_update_listeners(self) -> None:
+        """Tell the listeners; what is put together from all logins is so once for all."""
+        self._put_together()
+        super().async_update_listeners()
+
+    def _put_together(self) -> None:
+        self.contracts = self.logins.contracts
+        self.delivered = self.logins.delivered
+        self.patience = self.each + schedule.HOUR
 
     @callback
     def async_contracts_read(self) -> None:

@@ -9,6 +9,7 @@ read again, for what was corrected.
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -282,7 +283,7 @@ class Importer:
             keys = {key for key in keys if key[0] in snapshot.meters}
             for meter in snapshot.meters.values():
                 keys.update((meter.meter_id, obis) for obis in meter.readings)
-        return {key for key in keys if (obis := Obis.parse(key[1])) and obis.counts_up}
+        return {key for key in keys if _counts_up(key[1])}
 
     @staticmethod
     def _newest(now: datetime) -> datetime:
@@ -427,6 +428,12 @@ def _counted(part: ProfileSlice) -> list[Counted]:
         if (recorded := measure(profile.register))
         and (readings := of_profile(profile.rows, recorded))
     ]
+
+
+@cache
+def _counts_up(code: str) -> bool:
+    obis = Obis.parse(code)
+    return obis is not None and obis.counts_up
 
 
 def _hour(moment: datetime) -> datetime:

@@ -223,7 +223,7 @@ class Logins:
     @property
     def readable(self) -> int:
         """Return how many accounts share the slots."""
-        return len(self._waiting)
+        return sum(not login.refused for login in self)
 
     @property
     def unread(self) -> Login | None:
@@ -278,10 +278,10 @@ class Logins:
             self.clock_stands = abs(shown - showed) < (now - then) / 10
         self._compared = (now, shown)
 
-    def deliver(self, meter_id: str, obis: str) -> bool:
-        """Say whether an account that works is one that has delivered a register."""
-        key = (meter_id, obis)
-        return any(key in login.notes.registers and login.works for login in self)
+    @property
+    def delivered(self) -> set[RegisterKey]:
+        """Return what accounts that work have delivered."""
+        return set().union(*(login.notes.registers for login in self._working()))
 
     def _working(self) -> list[Login]:
         return [login for login in self if login.works]

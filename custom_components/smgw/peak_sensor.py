@@ -3,7 +3,7 @@
 What is not certain is unknown; the attributes say which quarter hours are missing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -54,15 +54,41 @@ class Finding:
 type Look = Callable[[Series, datetime, timedelta], Finding]
 """Finds something now (UTC); the newest reading may be so old."""
 
+type Clock = Callable[[Series, datetime, timedelta], Hashable]
+"""Of the same: what of the time a finding depends on."""
+
+_NONE = Series("")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PeakDescription(SensorEntityDescription):
     """What is looked for, and of which registers."""
 
     look: Look
+    clock: Clock
     of: frozenset[str] = frozenset({"import_total", "export_total"})
     lasting: bool = True
     """Whether it stays known while the gateway is away."""
+
+
+def _month(series: Series, now: datetime, _patience: timedelta) -> Hashable:
+    today = now.astimezone(BERLIN).date()
+    # What is missing at the end grows; once a day is enough to say so.
+    return today if _is_older(series, now, _OUT_OF_SIGHT) else (today.year, today.month)
+
+
+def _day(_series: Series, now: datetime, _patience: timedelta) -> Hashable:
+    return now.astimezone(BERLIN).date()
+
+
+def _quarter(series: Series, now: datetime, patience: timedelta) -> Hashable:
+    if _is_older(series, now, patience):
+        return now.timestamp() // 900
+    return None
+
+
+def _is_older(series: Series, now: datetime, age: timedelta) -> bool:
+    return series.newest is None or now - series.newest > age
 
 
 def _of_month(series: Series, now: datetime, _patience: timedelta) -> Finding:
@@ -70,7 +96,7 @@ def _of_month(series: Series, now: datetime, _patience: timedelta) -> Finding:
     start = Period(first=today.replace(day=1), last=today).start
     best, doubts = series.highest(start)
     newest = series.newest
-    if newest is None or now - newest > _OUT_OF_SIGHT:
+    if _is_older(series, now, _OUT_OF_SIGHT):
         doubts.append((max(newest or start, start), now))
     certain = best is not None and not doubts
     value = best.power if best and certain else None
@@ -113,6 +139,7 @@ SENSORS = (
         native_unit_of_measurement=UnitOfPower.KILO_WATT,
         suggested_display_precision=2,
         look=_of_month,
+        clock=_month,
     ),
     PeakDescription(
         key="last_quarter_power",
@@ -121,6 +148,7 @@ SENSORS = (
         native_unit_of_measurement=UnitOfPower.KILO_WATT,
         suggested_display_precision=2,
         look=_last,
+        clock=_quarter,
         lasting=False,
     ),
     PeakDescription(
@@ -130,11 +158,13 @@ SENSORS = (
         suggested_display_precision=3,
         entity_registry_enabled_default=False,
         look=_last_energy,
+        clock=_quarter,
         lasting=False,
     ),
     PeakDescription(
         key="yesterday",
         look=_yesterday,
+        clock=_day,
         of=MAIN,
     ),
 )
@@ -199,6 +229,7 @@ def _describe(what: PeakDescription, register: Register) -> PeakDescription:
         else usual.suggested_display_precision,
         entity_registry_enabled_default=what.entity_registry_enabled_default,
         look=what.look,
+        clock=what.clock,
         of=what.of,
         lasting=what.lasting,
     )
@@ -226,29 +257,29 @@ class PeakSensor(MeterEntity, SensorEntity):
         self._quarters = quarters
         self._finding = Finding(None)
         self._seen: tuple[object, ...] = ()
+        # Most polls are of other accounts, and bring nothing new for this register.
+        self._looked_at: tuple[object, ...] = ()
 
     @override
     async def async_added_to_hass(self) -> None:
         """Follow the polls, the history, and the calendar."""
         self._look()
         await super().async_added_to_hass()
-        self.async_on_remove(self._quarters.async_listen(self._write))
+        self.async_on_remove(
+            self._quarters.async_listen(self._handle_coordinator_update)
+        )
         self.async_on_remove(
             async_track_utc_time_change(self.hass, self._tick, minute=0, second=5)
         )
 
     @callback
     def _tick(self, _now: datetime) -> None:
-        self._write()
+        self._handle_coordinator_update()
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        self._write()
-
-    @callback
-    def _write(self) -> None:
-        """Look again, and write what has changed."""
+        """Look again if something is new, and write what has changed."""
         before = self._seen
         self._look()
         if self._seen != before:
@@ -256,11 +287,15 @@ class PeakSensor(MeterEntity, SensorEntity):
 
     def _look(self) -> None:
         now = dt_util.utcnow()
-        series = self._quarters.get(self._key)
-        look = self.entity_description.look
-        patience = self.coordinator.each + HOUR
-        self._finding = look(series or Series(""), now, patience)
-        self._seen = (self._finding, self.available)
+        what = self.entity_description
+        series = self._quarters.get(self._key) or _NONE
+        patience = self.coordinator.patience
+        available = self.available
+        at = (series, series.version, available, what.clock(series, now, patience))
+        if at != self._looked_at:
+            self._looked_at = at
+            self._finding = what.look(series, now, patience)
+            self._seen = (self._finding, available)
 
     @property
     @override

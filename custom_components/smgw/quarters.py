@@ -156,6 +156,8 @@ class Quarters:
         self._series: dict[RegisterKey, Series] = {}
         self._listeners: list[Callable[[], None]] = []
         self._written = dt_util.utc_from_timestamp(0)
+        # By meter, what was last taken of it: most polls are of other meters.
+        self._taken: dict[str, Meter] = {}
 
     def get(self, key: RegisterKey) -> Series | None:
         """Return the series of a register."""
@@ -172,6 +174,9 @@ class Quarters:
         """Take what a poll has brought."""
         now = dt_util.utcnow()
         for meter in meters:
+            if self._taken.get(meter.meter_id) is meter:
+                continue
+            self._taken[meter.meter_id] = meter
             for obis, reading in meter.readings.items():
                 recorded = measure(reading.register)
                 usable = reading.quality is None or reading.quality.usable

@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant, callback
 from .const import LOGGER
 from .coordinator import SmgwCoordinator
 from .han.history import Span
+from .han.model import Meter
 from .statistics import HOUR, of_meter, statistic_id
 from .writer import Counted, Writer
 
@@ -26,6 +27,8 @@ class Recording:
         # By statistic id.
         self._waiting: dict[str, Counted] = {}
         self._newest: dict[str, object] = {}
+        # By meter, what was last taken of it: most polls are of other meters.
+        self._taken: dict[str, Meter] = {}
         self._task: asyncio.Task[None] | None = None
 
     @callback
@@ -34,6 +37,9 @@ class Recording:
         if not self._coordinator.last_update_success:
             return
         for meter in self._coordinator.data.meters.values():
+            if self._taken.get(meter.meter_id) is meter:
+                continue
+            self._taken[meter.meter_id] = meter
             for register, measure, readings in of_meter(meter):
                 statistic = statistic_id(self._coordinator.gateway_id, register)
                 newest = max(readings.items())

@@ -243,9 +243,8 @@ class RegisterSensor(MeterEntity, SensorEntity):
     @override
     def available(self) -> bool:
         """Return whether a login that delivers the register works."""
-        return super().available and self.coordinator.logins.deliver(
-            self._meter_id, self._obis
-        )
+        key = (self._meter_id, self._obis)
+        return super().available and key in self.coordinator.delivered
 
     @property
     @override

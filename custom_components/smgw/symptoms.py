@@ -5,9 +5,11 @@ has one cause is one issue: a gateway whose clock is wrong is not reported a sec
 time for the readings that therefore do not come.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.util import dt as dt_util
@@ -306,23 +308,29 @@ def _contracts_alone(now: Situation) -> Iterator[Contract]:
         for name in login.notes.contracts.contracts
     }
     contracts = [seen.contract for seen in now.logins.contracts.values()]
+    # An apartment house has hundreds.
+    of_meter: dict[str, list[Contract]] = defaultdict(list)
     for contract in contracts:
+        for meter_id in contract.meters:
+            of_meter[meter_id].append(contract)
+    for contract in contracts:
+        others = chain.from_iterable(of_meter[meter] for meter in contract.meters)
         if contract.logical_name not in told and not any(
-            _continues(other, contract) for other in contracts
+            _continues(other, contract)
+            for other in (others if contract.meters else contracts)
         ):
             yield contract
 
 
 def _continues(other: Contract, contract: Contract) -> bool:
-    """Say whether a contract takes the place of one that ends, or did."""
+    """Say whether one of the same meters takes the place of one that ends, or did."""
     if contract.valid_until is None or other.taf != contract.taf:
         return False
     lasts = other.valid_until is None or other.valid_until > contract.valid_until
     begins = other.valid_from is None or (
         other.valid_from <= contract.valid_until + _CHANGE
     )
-    same = not contract.meters or not set(contract.meters).isdisjoint(other.meters)
-    return lasts and begins and same
+    return lasts and begins
 
 
 def _clock_is_wrong(now: Situation) -> bool:
