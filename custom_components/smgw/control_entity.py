@@ -1,5 +1,6 @@
 """What the entities of the control side share: they follow the picture, each change with its cause."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, override
@@ -41,9 +42,9 @@ class ControlEntity(Entity):
         self._shown, self._cause = self._look()
         self.async_on_remove(self.room.stage.async_view(self._see))
 
+    @abstractmethod
     def _look(self) -> tuple[Any, Key | None]:
         """Return what is to be shown now, and the command behind it."""
-        raise NotImplementedError
 
     @callback
     def _see(self) -> None:

@@ -1,5 +1,6 @@
 """One tunnel: its state, and what both kinds of it share."""
 
+from abc import ABC, abstractmethod
 import asyncio
 from datetime import timedelta
 import logging
@@ -21,7 +22,7 @@ _TELL = 5.0
 """Seconds between two reports that the EMT was heard."""
 
 
-class Tunnel:
+class Tunnel(ABC):
     """Keeps one tunnel up. Subclasses say how a stream comes about."""
 
     def __init__(self, config: TunnelConfig, ports: ClsPorts, api: Api) -> None:
@@ -53,9 +54,9 @@ class Tunnel:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    @abstractmethod
     async def run(self) -> None:
         """Keep it up for ever."""
-        raise NotImplementedError
 
     async def _guarded(self) -> None:
         while True:
