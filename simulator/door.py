@@ -60,7 +60,7 @@ class Door:
 
     def enter(self, request: Request) -> Passage:
         """Return who may pass."""
-        self._count(request)
+        self._count()
         house = self._house
         user = house.certificate_users.get(request.client_der)
         if user in house.users and not expired(request.client_der):
@@ -119,7 +119,7 @@ class Door:
         self._wrong = 0
         self._closed_until = self._house.clock.now() + timedelta(seconds=seconds)
 
-    def _count(self, request: Request) -> None:
+    def _count(self) -> None:
         fault = self._house.faults.get("overwhelmed")
         if fault is None:
             return

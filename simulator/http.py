@@ -9,7 +9,6 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-MAX_HEAD = 64 * 1024
 MAX_BODY = 1024 * 1024
 
 

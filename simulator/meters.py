@@ -264,12 +264,6 @@ class MeterPark:
                 _build(spec, meter) for spec in specs if spec.obis not in known
             ]
 
-    def remove_register(self, meter_id: str, obis: str) -> None:
-        """Take a register away."""
-        with self._lock:
-            meter = self[meter_id]
-            meter.registers = [r for r in meter.registers if r.obis != obis]
-
     def override(
         self, meter_id: str, obis: str, at: datetime | None = None, **change: str | None
     ) -> None:

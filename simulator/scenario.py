@@ -136,10 +136,6 @@ class Scenario:
         ]
         return new
 
-    def contracts_of(self, meter: Meter) -> list[Contract]:
-        """Return the contracts that use a meter."""
-        return [c for c in self.contracts if c.meter == meter.id]
-
 
 def _contract(spec: ContractSpec, start: datetime, number: int) -> Contract:
     def day(days: int) -> datetime:

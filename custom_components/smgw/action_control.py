@@ -279,7 +279,7 @@ async def _test(
             translation_domain=DOMAIN, translation_key="laboratory_only"
         )
     until = room.clock.now().utc + timedelta(minutes=call.data[ATTR_MINUTES])
-    body = _body(hass, target, call)
+    body = _body(target, call)
     # A test is a sign of life as well: limits count only with one.
     await room.authority.contact(participant.participant_id)
     ordered = await room.async_order(
@@ -294,7 +294,7 @@ async def _test(
     }
 
 
-def _body(hass: HomeAssistant, target: Target, call: ServiceCall) -> Body:
+def _body(target: Target, call: ServiceCall) -> Body:
     """Return what is ordered: an item, or a limit. Raises `ServiceValidationError`."""
     data = call.data
     if ATTR_DIRECTION in data and ATTR_WATTS in data and ATTR_ENTITY_ID not in data:

@@ -126,7 +126,7 @@ def login_for(target: Target) -> Login:
         for login in logins
         if any(meter_id == target.meter_id for meter_id, _ in login.notes.registers)
     ]
-    return _usable(target.coordinator, seeing or list(logins))
+    return _usable(seeing or list(logins))
 
 
 @callback
@@ -146,10 +146,10 @@ def login_named(coordinator: SmgwCoordinator, name: str | None) -> Login:
                     "logins": ", ".join(login.title for login in coordinator.logins)
                 },
             )
-    return _usable(coordinator, logins)
+    return _usable(logins)
 
 
-def _usable(coordinator: SmgwCoordinator, logins: list[Login]) -> Login:
+def _usable(logins: list[Login]) -> Login:
     usable = [login for login in logins if not login.refused]
     if usable:
         return max(usable, key=lambda login: login.works)

@@ -16,7 +16,7 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
 )
 from homeassistant.const import MATCH_ALL, EntityCategory
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from homeassistant.util import dt as dt_util
@@ -65,9 +65,7 @@ type _Key = tuple[str, str]
 
 @callback
 def async_follow_contracts(
-    hass: HomeAssistant,
-    entry: SmgwConfigEntry,
-    async_add_entities: AddConfigEntryEntitiesCallback,
+    entry: SmgwConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Have the sensors of each contract, once it is seen."""
     coordinator = entry.runtime_data.coordinator

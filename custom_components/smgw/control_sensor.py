@@ -14,7 +14,7 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import EntityCategory, UnitOfPower
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
@@ -96,9 +96,7 @@ def _state(direction: Direction) -> SensorEntityDescription:
 
 @callback
 def async_follow_control(
-    hass: HomeAssistant,
-    entry: SmgwConfigEntry,
-    async_add_entities: AddConfigEntryEntitiesCallback,
+    entry: SmgwConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of the control side, if there is one."""
     if (room := entry.runtime_data.control) is not None:

@@ -17,7 +17,7 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import MATCH_ALL, UnitOfEnergy, UnitOfPower
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_track_utc_time_change
 from homeassistant.util import dt as dt_util
@@ -172,9 +172,7 @@ SENSORS = (
 
 @callback
 def async_add_peaks(
-    hass: HomeAssistant,
-    entry: SmgwConfigEntry,
-    async_add_entities: AddConfigEntryEntitiesCallback,
+    entry: SmgwConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Have the sensors of each main register, once it is seen."""
     coordinator = entry.runtime_data.coordinator

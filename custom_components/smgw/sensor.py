@@ -150,9 +150,9 @@ async def async_setup_entry(
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     async_follow_certificates(hass, entry, async_add_entities)
-    async_follow_contracts(hass, entry, async_add_entities)
-    async_add_peaks(hass, entry, async_add_entities)
-    async_follow_control(hass, entry, async_add_entities)
+    async_follow_contracts(entry, async_add_entities)
+    async_add_peaks(entry, async_add_entities)
+    async_follow_control(entry, async_add_entities)
 
 
 def _lasting(coordinator: SmgwCoordinator) -> set[_Key]:

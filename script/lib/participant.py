@@ -77,7 +77,7 @@ async def add_participant(
     await _grid_operator(ha, entry_id, proxy, config)
     (participant,) = await _subentries(ha, entry_id, "participant")
     switch = {"name": "CLS switch", "participants": [participant], "rest": "off"}
-    await _ended(ha, await _answer(ha, await _begin(ha, entry_id, "switch"), switch))
+    _check_end(await _answer(ha, await _begin(ha, entry_id, "switch"), switch))
 
 
 async def _grid_operator(
@@ -115,7 +115,7 @@ async def _grid_operator(
         {},
     ):
         step = await _answer(ha, step, user_input)
-    await _ended(ha, step)
+    _check_end(step)
 
 
 async def _begin(ha: HAClient, entry_id: str, kind: str) -> dict[str, Any]:
@@ -134,7 +134,7 @@ async def _answer(
     return answer
 
 
-async def _ended(ha: HAClient, step: dict[str, Any]) -> None:
+def _check_end(step: dict[str, Any]) -> None:
     if step["type"] != "create_entry":
         raise HAError(f"adding a participant: {step.get('errors') or step['type']}")
 

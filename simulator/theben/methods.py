@@ -201,7 +201,7 @@ def _periods(view: Readout, point: UsagePoint) -> Iterator[dict[str, str]]:
     end = view.now + timedelta(days=32)
     if point.end is not None:
         end = min(end, point.end)
-    limits = list(period_limits(view, point, point.begin - timedelta(seconds=1), end))
+    limits = list(period_limits(view, point.begin - timedelta(seconds=1), end))
     for begin, stop in pairwise(limits):
         if begin <= view.now:
             yield {"end-time": utc_text(stop), "start-time": utc_text(begin)}

@@ -90,9 +90,7 @@ def usage_points(view: Readout) -> list[UsagePoint]:
     return found
 
 
-def period_limits(
-    view: Readout, point: UsagePoint, begin: datetime, end: datetime
-) -> Iterator[datetime]:
+def period_limits(view: Readout, begin: datetime, end: datetime) -> Iterator[datetime]:
     """Return the limits of billing periods: local midnight, first of the month."""
     daily = "daily_periods" in view.faults
     return days(begin, end) if daily else months(begin, end)

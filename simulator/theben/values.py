@@ -190,7 +190,7 @@ def _limits(
             times = (days(after, last, hour) for hour in TARIFF_HOURS)
             return sorted(at for each in times for at in each)
         case _:
-            return period_limits(view, point, after, last)
+            return period_limits(view, after, last)
 
 
 def _answer(

@@ -28,7 +28,6 @@ def bench() -> Bench:
 def test_start(bench: Bench) -> None:
     """After a start the failsafe limit applies, and no limit is active."""
     assert (bench.machine.state, bench.machine.applies) == (INIT, 4200)
-    assert not bench.machine.limit_active
     assert bench.machine.until is None
 
 
@@ -153,7 +152,6 @@ def test_contact_lost(bench: Bench, start: LimitState) -> None:
     assert bench.wait(119.9) == []
     assert bench.wait(0.1) == [Cause.HEARTBEAT_LOST]
     assert (bench.machine.state, bench.machine.applies) == (FAILSAFE, 4200)
-    assert not bench.machine.limit_active
     assert bench.machine.until == bench.clock.wall + 2 * HOUR
 
 

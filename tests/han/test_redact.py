@@ -16,7 +16,6 @@ from .markup import Line, framed, meter_list, profile
 from .test_properties import SOUP
 
 DIGIT = "0123456789"
-ALNUM = f"{DIGIT}ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 PEM = self_signed("EPPC0210123456").pem
 
 

@@ -26,7 +26,6 @@ from .errors import (
 )
 
 VALIDITY = timedelta(days=2 * 365)
-RENEW_AHEAD = timedelta(days=60)
 """So long before the end a successor is to be made: operators need their time."""
 LARGEST_FILE = 64 * 1024
 _BACKDATED = timedelta(hours=1)
@@ -126,10 +125,6 @@ class Identity:
         """Return what the metering operator gets: our own certificate as PEM, no key."""
         certificate = x509.load_pem_x509_certificate(self.certificate.encode())
         return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-    def ends_soon(self, now: datetime) -> bool:
-        """Say whether it is time for a successor."""
-        return now >= self.facts.not_after - RENEW_AHEAD
 
     def successor(self, now: datetime) -> Self:
         """Return a new key of the same name and curve; use it as `TunnelConfig.next_own`. Raises WrongCurve."""

@@ -114,8 +114,6 @@ class ChannelReason(StrEnum):
     """We ended it ourselves, to begin a new TLS session in time."""
     HALF_OPEN = "half_open"
     """Nothing came for so long that the peer must be gone."""
-    REPLACED = "replaced"
-    """The same peer has connected again."""
     BUSY = "busy"
     """As many connections are open as this participant may have."""
     FORWARD_FAILED = "forward_failed"

@@ -152,11 +152,6 @@ class Limitation:
         return None
 
     @property
-    def limit_active(self) -> bool:
-        """Say whether a written limit applies (`isLimitActive`)."""
-        return self.state is LimitState.LIMITED
-
-    @property
     def until(self) -> datetime | None:
         """Return when what applies ends by itself, UTC; None: it does not, or nothing applies."""
         if self.state is LimitState.LIMITED and self._duration is not None:

@@ -27,7 +27,7 @@ def next_look(
     )
     soon = now.monotonic + LOOK_AGAIN
     moments = [now.monotonic + (tomorrow - now.utc).total_seconds() + 1]
-    moments += _of_participants(desk, participants, now)
+    moments += _of_participants(desk, participants)
     for record in desk.records.values():
         moments += _of_record(record, house, now)
     for direction in Direction:
@@ -42,7 +42,7 @@ def next_look(
 
 
 def _of_participants(
-    desk: Desk, participants: Mapping[str, Participant], now: Stamp
+    desk: Desk, participants: Mapping[str, Participant]
 ) -> Iterator[float]:
     for machine in desk.machines.values():
         if machine.due is not None:

@@ -108,17 +108,6 @@ def check_taf1(period: Period) -> None:
         raise PeriodInvalid("not 1, 2, 3, 6 or 12 whole months")
 
 
-def taf1(values: Mapping[datetime, Decimal], period: Period) -> Decimal:
-    """Return what was counted in a period of TAF 1.
-
-    Raises `PeriodInvalid` unless it is of 1, 2, 3, 6 or 12 whole months, and
-    `ProfileIncomplete` without readings at its start and end.
-    """
-    check_taf1(period)
-    start, end = _borders(values, period)
-    return end - start
-
-
 def taf2(values: Mapping[datetime, Decimal], period: Period, tariff: Tariff) -> Bill:
     """Return the bill of a period by the stages of a tariff.
 
