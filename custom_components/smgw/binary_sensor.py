@@ -22,6 +22,7 @@ from .control_entity import (
     ControlEntity,
     ParticipantEntity,
     async_follow_setup,
+    of_participants,
 )
 from .models import SmgwConfigEntry
 
@@ -47,8 +48,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the binary sensors."""
-    if (room := entry.runtime_data.control) is not None:
-        async_follow_setup(entry, room, async_add_entities, _sensors)
+    async_follow_setup(entry, async_add_entities, _sensors)
 
 
 def _sensors(room: ControlRoom) -> Iterator[Addition]:
@@ -59,12 +59,7 @@ def _sensors(room: ControlRoom) -> Iterator[Addition]:
                 key=description.key,
                 make=partial(LimitedSensor, room, description, direction),
             )
-    for participant in room.setup.participants:
-        yield Addition(
-            key=f"{participant.participant_id}_{CONNECTION.key}",
-            make=partial(ConnectionSensor, room, CONNECTION, participant),
-            subentry_id=participant.participant_id,
-        )
+    yield from of_participants(room, ConnectionSensor, CONNECTION)
 
 
 class LimitedSensor(ControlEntity, BinarySensorEntity):

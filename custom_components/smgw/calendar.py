@@ -37,9 +37,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the calendar."""
-    if (room := entry.runtime_data.control) is not None:
+    if entry.runtime_data.control is not None:
         texts = await Texts.async_load(hass, hass.config.language)
-        async_follow_setup(entry, room, async_add_entities, partial(_calendar, texts))
+        async_follow_setup(entry, async_add_entities, partial(_calendar, texts))
 
 
 def _calendar(texts: Texts, room: ControlRoom) -> Iterator[Addition]:

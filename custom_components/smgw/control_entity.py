@@ -1,8 +1,9 @@
 """What the entities of the control side share: they follow the picture, each change with its cause."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, override
 
 from homeassistant.core import Context, callback
@@ -124,14 +125,30 @@ class Addition:
     """Whose device it is on; None: the gateway's."""
 
 
+def of_participants(
+    room: ControlRoom, kind: type[ParticipantEntity], description: EntityDescription
+) -> Iterator[Addition]:
+    """Yield an entity of a kind for each participant."""
+    for participant in room.setup.participants:
+        yield Addition(
+            key=f"{participant.participant_id}_{description.key}",
+            make=partial(kind, room, description, participant),
+            subentry_id=participant.participant_id,
+        )
+
+
 @callback
 def async_follow_setup(
     entry: SmgwConfigEntry,
-    room: ControlRoom,
     async_add_entities: AddConfigEntryEntitiesCallback,
     wanted: Callable[[ControlRoom], Iterable[Addition]],
 ) -> None:
-    """Add what is wanted, now and whenever the owner has changed something."""
+    """Add what is wanted, now and whenever the owner has changed something.
+
+    Nothing for an entry that controls nothing.
+    """
+    if (room := entry.runtime_data.control) is None:
+        return
     known: set[str] = set()
 
     @callback

@@ -31,6 +31,7 @@ from .control_entity import (
     ControlEntity,
     ParticipantEntity,
     async_follow_setup,
+    of_participants,
 )
 from .models import SmgwConfigEntry
 
@@ -99,8 +100,7 @@ def async_follow_control(
     entry: SmgwConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of the control side, if there is one."""
-    if (room := entry.runtime_data.control) is not None:
-        async_follow_setup(entry, room, async_add_entities, _sensors)
+    async_follow_setup(entry, async_add_entities, _sensors)
 
 
 def _sensors(room: ControlRoom) -> Iterator[Addition]:
@@ -118,12 +118,7 @@ def _sensors(room: ControlRoom) -> Iterator[Addition]:
             )
     if room.setup.prices:
         yield Addition(key=PRICE.key, make=partial(PriceSensor, room, PRICE))
-    for participant in room.setup.participants:
-        yield Addition(
-            key=f"{participant.participant_id}_{LAST_CONTACT.key}",
-            make=partial(LastContactSensor, room, LAST_CONTACT, participant),
-            subentry_id=participant.participant_id,
-        )
+    yield from of_participants(room, LastContactSensor, LAST_CONTACT)
 
 
 class LimitSensor(ControlEntity, SensorEntity):

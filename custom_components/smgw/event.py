@@ -1,7 +1,6 @@
 """What happens to a participant's commands, as an event entity; and the consumer log's."""
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any, override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
@@ -19,7 +18,12 @@ from .const_control import (
 )
 from .control.picture import Event, EventKind
 from .control.record import Key
-from .control_entity import Addition, ParticipantEntity, async_follow_setup
+from .control_entity import (
+    Addition,
+    ParticipantEntity,
+    async_follow_setup,
+    of_participants,
+)
 from .log_event import ConsumerLogEvent
 from .models import SmgwConfigEntry
 
@@ -47,17 +51,11 @@ async def async_setup_entry(
 ) -> None:
     """Add one for the consumer log, and one for each participant."""
     async_add_entities([ConsumerLogEvent(entry.runtime_data.coordinator)])
-    if (room := entry.runtime_data.control) is not None:
-        async_follow_setup(entry, room, async_add_entities, _events)
+    async_follow_setup(entry, async_add_entities, _events)
 
 
 def _events(room: ControlRoom) -> Iterator[Addition]:
-    for participant in room.setup.participants:
-        yield Addition(
-            key=participant.participant_id,
-            make=partial(CommandEvent, room, COMMANDS, participant),
-            subentry_id=participant.participant_id,
-        )
+    return of_participants(room, CommandEvent, COMMANDS)
 
 
 class CommandEvent(ParticipantEntity, EventEntity):

@@ -38,8 +38,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the CLS switches."""
-    if (room := entry.runtime_data.control) is not None:
-        async_follow_setup(entry, room, async_add_entities, _switches)
+    async_follow_setup(entry, async_add_entities, _switches)
 
 
 def _switches(room: ControlRoom) -> Iterator[Addition]:
