@@ -31,6 +31,7 @@ from .bridge.prices import price_table
 from .bridge.room import ControlRoom
 from .bridge.setup import OWNER
 from .bridge.wording import plain
+from .cls.model import TunnelKind
 from .const import DOMAIN
 from .const_control import (
     ATTR_DIRECTION,
@@ -48,7 +49,6 @@ from .control.model import Direction, LimitKind
 from .control_failures import refused
 from .downloads import async_downloads
 from .models import SmgwConfigEntry
-from .participants import TunnelKind
 from .views import SIGNED_FOR, async_address
 
 SERVICE_RELEASE = "release"

@@ -25,7 +25,7 @@ from homeassistant.util import dt as dt_util
 from .checkup import own_addresses
 from .cls.certificates import CURVES, Facts
 from .cls.glance import glance
-from .cls.model import Endpoint as PeerEndpoint
+from .cls.model import Endpoint as PeerEndpoint, TunnelKind
 from .const_cls import (
     CONF_BIND_HOST,
     CONF_BIND_PORT,
@@ -40,7 +40,7 @@ from .han.address import DEFAULT_PORT, parse_address
 from .han.client_certificate import CURVES as CURVE_NAMES
 from .han.errors import InterfaceMissing, InvalidAddress
 from .participant_draft import ParticipantDraft
-from .participants import Endpoint, TunnelKind
+from .participants import Endpoint
 
 TUNNELS = ("out_socks", "out_sni", "inbound")
 LAB_TUNNELS = (*TUNNELS, "direct")

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Self
 import unicodedata
 
@@ -16,6 +15,7 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.helpers import entity_registry as er
 
+from .cls.model import TunnelKind
 from .const import CONF_CERTIFICATE
 from .const_cls import (
     CONF_ACCESS,
@@ -71,27 +71,9 @@ from .switches import SwitchConfig
 DEFAULT_SILENCE = timedelta(seconds=120)
 
 
-class TunnelKind(StrEnum):
-    """How a participant and the home meet."""
-
-    OUT_SOCKS = "out_socks"
-    """We dial the gateway and name the participant by SOCKS5 (HKS3)."""
-    OUT_SNI = "out_sni"
-    """We dial the gateway and name the participant by the TLS server name (HKS3)."""
-    INBOUND = "inbound"
-    """The gateway dials us (HKS4, HKS5)."""
-    DIRECT = "direct"
-    """The participant dials us without a gateway: laboratory only, no standard."""
-
-    @property
-    def dials(self) -> bool:
-        """Say whether we open the connection."""
-        return self in (TunnelKind.OUT_SOCKS, TunnelKind.OUT_SNI)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Host (name or address, a name is passed on unresolved) and port."""
+    """Host (name or address, a name is passed on unresolved) and port, as stored."""
 
     host: str
     port: int

@@ -14,7 +14,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.cls.identity import Identity
-from custom_components.smgw.participants import ParticipantConfig, TunnelKind
+from custom_components.smgw.cls.model import TunnelKind
+from custom_components.smgw.participants import ParticipantConfig
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.smgw.cls.model import TunnelKind
 from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.control.limitation import AfterFailsafe
 from custom_components.smgw.control.model import (
@@ -24,7 +25,6 @@ from custom_components.smgw.household import HouseConfig
 from custom_components.smgw.participants import (
     Endpoint,
     ParticipantConfig,
-    TunnelKind,
     item_id,
     participants_of,
     shown_name,

@@ -10,25 +10,14 @@ from homeassistant.loader import async_get_integration
 from ..cls import ports
 from ..cls.errors import BadConfig, ClsError
 from ..cls.identity import Identity
-from ..cls.model import (
-    ChannelState,
-    Endpoint,
-    InnerTls,
-    TunnelConfig,
-    TunnelKind as Kind,
-)
+from ..cls.model import ChannelState, Endpoint, InnerTls, TunnelConfig, TunnelKind
 from ..cls.ports import About, ClsPorts, Thing
 from ..cls.room import ClsRoom
 from ..const import DOMAIN, LOGGER
 from ..control.authority import Authority
 from ..control.clock import TrustedClock
 from ..control.values import MAX_TEXT
-from ..participants import (
-    Endpoint as Place,
-    ParticipantConfig,
-    StoredIdentity,
-    TunnelKind,
-)
+from ..participants import Endpoint as Place, ParticipantConfig, StoredIdentity
 from .home import HomeItems
 from .setup import ControlSetup
 
@@ -138,7 +127,7 @@ def tunnel_of(participant: ParticipantConfig) -> TunnelConfig:
     return TunnelConfig(
         tunnel_id=participant.participant_id,
         participant_id=participant.participant_id,
-        kind=Kind(channel.kind.value),
+        kind=channel.kind,
         peers=channel.peers,
         own=own,
         next_own=more[0] if more else None,
