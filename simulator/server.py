@@ -257,7 +257,9 @@ class SimulatedServer(ABC):
             return
         self._opened += 1
         self._lines.add(line)
-        self._most_open = max(self._most_open, len(self._lines))
+        # One whose client has hung up may not have been told yet.
+        talking = sum(not one.reader.at_eof() for one in self._lines)
+        self._most_open = max(self._most_open, talking)
         end = Deadline(self.clock, self.lifetime.total)
         try:
             while await self._exchange(line, end):
