@@ -21,7 +21,6 @@ import sys
 import traceback
 from typing import Any
 
-from custom_components.smgw.control.authority import Answer
 from custom_components.smgw.control.canonical import Json
 from custom_components.smgw.control.chain import Row
 from custom_components.smgw.control.keys import LedgerKey
@@ -31,6 +30,7 @@ from custom_components.smgw.control.lookup import Kept
 from custom_components.smgw.control.model import Access, ItemGrant, LimitGrant, Value
 from custom_components.smgw.control.picture import Picture
 from custom_components.smgw.control.ports import Because
+from custom_components.smgw.control.reply import Answer
 from custom_components.smgw.control.settings import House
 from custom_components.smgw.control.store import Store
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from custom_components.smgw.control.authority import Answer, Authority
+from custom_components.smgw.control.authority import Authority
 from custom_components.smgw.control.clock import TrustedClock
 from custom_components.smgw.control.codec import read_command
 from custom_components.smgw.control.command import Command, Door, Origin
@@ -37,6 +37,7 @@ from custom_components.smgw.control.ports import (
     Power,
 )
 from custom_components.smgw.control.reasons import Reason
+from custom_components.smgw.control.reply import Answer
 from custom_components.smgw.control.settings import Executor, ExecutorMode, House
 
 from .helpers import FakeClock
@@ -153,6 +154,9 @@ class FakeHome:
     def announce(self, event: Event) -> None:
         """Tell."""
         self.events.append(event)
+
+    def flush(self) -> None:
+        """Show at once: it was shown when it was published."""
 
     # Alarm
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from hypothesis import given, settings, strategies as st
 
-from custom_components.smgw.control.authority import Answer
 from custom_components.smgw.control.keys import LedgerKey
 from custom_components.smgw.control.ledger import Ledger
 from custom_components.smgw.control.reasons import EffectReason
+from custom_components.smgw.control.reply import Answer
 from custom_components.smgw.control.settings import House
 from custom_components.smgw.control.store import Store
 

@@ -11,7 +11,6 @@ from uuid import uuid4
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.bridge.room import ControlRoom
-from custom_components.smgw.control.authority import Answer
 from custom_components.smgw.control.command import (
     Body,
     Command,
@@ -21,6 +20,7 @@ from custom_components.smgw.control.command import (
     SetLimit,
 )
 from custom_components.smgw.control.model import Direction, LimitKind, Value
+from custom_components.smgw.control.reply import Answer
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er

@@ -32,7 +32,7 @@ from ..const_control import (
     device_identifier,
     limit_key,
 )
-from ..control.authority import Answer, Authority
+from ..control.authority import Authority
 from ..control.clock import Stamp, TrustedClock
 from ..control.command import (
     Body,
@@ -49,6 +49,7 @@ from ..control.model import Item, Value
 from ..control.picture import Event, EventKind, Picture
 from ..control.ports import Ports
 from ..control.reasons import Reason
+from ..control.reply import Answer
 from ..coordinator import SmgwCoordinator
 from ..han.doctor import CLOCK_OFF
 from ..models import SmgwConfigEntry

@@ -4,6 +4,7 @@ Each command has one context of its own. The event `smgw_command` is the first t
 the logbook names the participant beside everything that follows from the command.
 """
 
+from asyncio import Handle
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, override
@@ -44,7 +45,7 @@ class Stage(ports.Publisher):
         self._ended: Key | None = None
         self._viewers: list[Callable[[], None]] = []
         self._listeners: list[EventListener] = []
-        self._soon = False
+        self._soon: Handle | None = None
 
     # The port.
 
@@ -79,6 +80,13 @@ class Stage(ports.Publisher):
         if event.kind is EventKind.ENDED:
             self._ended = key
 
+    @override
+    def flush(self) -> None:
+        """Show what waits to be shown."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._show()
+
     # For entities.
 
     @callback
@@ -96,9 +104,8 @@ class Stage(ports.Publisher):
     @callback
     def show(self) -> None:
         """Let all viewers look again, in a moment."""
-        if not self._soon:
-            self._soon = True
-            self._hass.loop.call_soon(self._show)
+        if self._soon is None:
+            self._soon = self._hass.loop.call_soon(self._show)
 
     # Contexts.
 
@@ -131,7 +138,7 @@ class Stage(ports.Publisher):
 
     @callback
     def _show(self) -> None:
-        self._soon = False
+        self._soon = None
         for viewer in list(self._viewers):
             viewer()
 

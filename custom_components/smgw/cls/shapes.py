@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from ..control import codec
-from ..control.authority import Answer
 from ..control.canonical import Json, moment, number
 from ..control.clock import Stamp
 from ..control.command import SetPrices, SetSchedule
@@ -26,6 +25,7 @@ from ..control.model import (
 from ..control.picture import Hold, Picture
 from ..control.ports import Home
 from ..control.record import Measured, Phase, Record
+from ..control.reply import Answer
 from .ports import About, Thing
 
 NOTICE = (

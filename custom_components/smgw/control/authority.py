@@ -8,8 +8,6 @@ same state. What was begun is finished even if whoever asked has gone away.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 import logging
 from random import random
@@ -30,6 +28,7 @@ from .picture import Contact, Event, EventKind, Picture
 from .ports import Because, Ports
 from .reasons import EndReason, Reason
 from .record import Key, Phase, Record, digest_of
+from .reply import Answer
 from .settings import House
 from .sight import Watch
 from .timetable import next_look
@@ -38,21 +37,6 @@ from .watch import Round
 _LOGGER = logging.getLogger(__name__)
 _RETRY = 5.0
 """Seconds until the ledger is tried again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a door tells whoever sent a command. The same command gets the same answer again."""
-
-    verdict: Verdict
-    participant_id: str
-    transaction_id: str
-    """Of the first try."""
-    digest: str
-    received: datetime | None = None
-    start: datetime | None = None
-    until: datetime | None = None
-    repeated: bool = field(default=False, compare=False)
 
 
 class Authority:
@@ -244,11 +228,11 @@ class Authority:
     async def _submit(self, command: Command, override: bool) -> Answer:
         digest, key = digest_of(command), command.key
         if not self._open:
-            return _answer(command, digest, Verdict(reason=Reason.CLOSED))
+            return Answer.without(command, digest, Verdict(reason=Reason.CLOSED))
         try:
             known = self._desk.records.get(key) or await self.status(*key)
             if known is not None and known.digest == digest:
-                return _answer_of(known, repeated=True)
+                return Answer.of(known, repeated=True)
             clerk = self._clerk()
             if known is not None or key[0] not in self._participants:
                 reason = Reason.CONFLICT if known else Reason.UNKNOWN_PARTICIPANT
@@ -257,18 +241,20 @@ class Authority:
                     clerk.draft, *key, verdict, command.origin, digest
                 )
                 await self._commit(clerk)
-                return _answer(command, digest, verdict)
+                return Answer.without(command, digest, verdict)
             record = clerk.receive(command, digest, override)
             await self._commit(clerk)
         except LedgerError as err:
             _LOGGER.error("A command was refused because of the ledger: %s", err)
             verdict = Verdict(reason=Reason.LEDGER_UNAVAILABLE)
-            return _answer(command, digest, verdict)
-        return _answer_of(record)
+            return Answer.without(command, digest, verdict)
+        return Answer.of(record)
 
     async def _contact(self, participant_id: str) -> None:
         participant = self._participants.get(participant_id)
         if participant is None or not self._open:
+            return
+        if self._desk.heard_as_usual(participant_id, self._clock.now()):
             return
         clerk = self._clerk()
         draft, now = clerk.draft, clerk.draft.now
@@ -352,12 +338,14 @@ class Authority:
                 raise
             self._fault = None
         self._desk, self._watch = draft.desk, clerk.watch
-        self._dispatch()
-        self._set_alarm(at_once=changed and not looked)
         self._show()
         for event in draft.events:
             with _guarded("telling"):
                 self._ports.publisher.announce(event)
+        with _guarded("showing"):
+            self._ports.publisher.flush()
+        self._dispatch()
+        self._set_alarm(at_once=changed and not looked)
 
     def _show(self) -> None:
         drawn = self._drawn()
@@ -455,7 +443,10 @@ class Authority:
             async with self._lock:
                 return await work()
 
-        task = asyncio.get_running_loop().create_task(run())
+        # At once, as far as it goes: a round of the loop more is a chance more to wait for other threads.
+        task = asyncio.Task(run(), eager_start=True)
+        if task.done():
+            return task.result()
         self._critical.add(task)
         task.add_done_callback(self._critical.discard)
         return await asyncio.shield(task)
@@ -468,26 +459,3 @@ def _guarded(doing: str) -> Iterator[None]:
         yield
     except Exception:
         _LOGGER.exception("Something went wrong while %s how things stand", doing)
-
-
-def _answer(command: Command, digest: str, verdict: Verdict) -> Answer:
-    return Answer(
-        verdict=verdict,
-        participant_id=command.participant_id,
-        transaction_id=command.key[1],
-        digest=digest,
-    )
-
-
-def _answer_of(record: Record, *, repeated: bool = False) -> Answer:
-    taken = record.verdict.accepted
-    return Answer(
-        verdict=record.verdict,
-        participant_id=record.key[0],
-        transaction_id=record.key[1],
-        digest=record.digest,
-        received=record.received,
-        start=record.start if taken else None,
-        until=record.until,
-        repeated=repeated,
-    )

@@ -75,7 +75,7 @@ class Carrier:
         if self._closed or name in self._tasks or name in self.results:
             return
         work = self._write(name, item_id, patience, job)
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.Task(work, eager_start=True)
         self._tasks[name] = task
         task.add_done_callback(lambda _: self._done(name))
 

@@ -95,6 +95,24 @@ class Desk:
             if record.direction is direction and record.phase is not Phase.SCHEDULED:
                 yield record
 
+    def heard_as_usual(self, participant_id: str, now: Stamp) -> bool:
+        """Take a sign of life, if it changes nothing but when the next one is due; False: it does more.
+
+        What is due earlier than before would need another look, and is not taken here.
+        """
+        contact = self.contacts.get(participant_id)
+        if contact is None or not contact.present:
+            return False
+        beaten = {}
+        for key, machine in self.machines.items():
+            if key[0] == participant_id:
+                beat = beaten[key] = copy(machine)
+                if beat.heartbeat(now) or not _no_earlier(beat.due, machine.due):
+                    return False
+        self.machines |= beaten
+        self.heard[participant_id] = now.monotonic
+        return True
+
 
 class Draft:
     """A change of the state, with the rows that tell of it."""
@@ -243,3 +261,7 @@ class Draft:
         return {
             i: [w.value, w.why, w.expected] for i, w in self.desk.writings.items()
         } or None
+
+
+def _no_earlier(due: float | None, before: float | None) -> bool:
+    return due is None or (before is not None and due >= before)

@@ -71,6 +71,8 @@ class Ledger:
 
     async def seal(self, stamp: Stamp) -> bool:
         """Sign the head of a day that has passed; True if there was one to sign."""
+        if self._store.sealed(stamp):
+            return False
         return await self._run(self._store.seal, stamp)
 
     async def find(self, participant: str, command: str) -> Kept | None:

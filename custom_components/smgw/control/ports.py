@@ -88,6 +88,9 @@ class Publisher(Protocol):
     def announce(self, event: Event) -> None:
         """Tell what happened, once."""
 
+    def flush(self) -> None:
+        """Show it now: all of one change was published and announced."""
+
 
 class Alarm(Protocol):
     """Who calls `Authority.tick` in time."""

@@ -103,9 +103,13 @@ class Store:
         self.tail = written.tail
         return written.rows
 
+    def sealed(self, stamp: Stamp) -> bool:
+        """Say whether there is nothing to sign. Does not block."""
+        return self.tail.sealed or stamp.utc.date() <= self.tail.day
+
     def seal(self, stamp: Stamp) -> bool:
         """Sign the head of a day that has passed; False if there is nothing to sign."""
-        if self.tail.sealed or stamp.utc.date() <= self.tail.day:
+        if self.sealed(stamp):
             return False
         self.append(Batch(stamp=stamp))
         return True

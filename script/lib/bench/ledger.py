@@ -121,6 +121,9 @@ class _Home:
         if event.kind is EventKind.EFFECTIVE:
             self.effective.set()
 
+    def flush(self) -> None:
+        """Nobody looks."""
+
     def set(self, monotonic: float | None) -> None:
         """Nothing becomes due while this runs."""
 
