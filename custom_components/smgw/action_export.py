@@ -1,14 +1,14 @@
 """The action that hands a meter's history out as a file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zipfile import ZIP_STORED, ZipFile
 
-from cryptography import x509
 import probatio
 
 from homeassistant.const import ATTR_DEVICE_ID
@@ -20,6 +20,7 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
 
@@ -35,22 +36,24 @@ from .action_fields import (
 )
 from .action_profile import head, registers
 from .const import DOMAIN
-from .documents import certificates, contract_of, document, reading_lists
+from .documents import reading_lists
 from .downloads import Download, async_downloads
-from .export import ar2418, table
-from .export.errors import ExportRule
-from .faults import for_export
-from .han.certificate import pem_to_der
-from .han.history import Contract, Profile, SignedFile, Span
+from .export import table
+from .han.history import SignedFile, Span
+from .han.jsonlarge import aside
 from .logins import Login
-from .readout import Readout
+from .readout import Readout, opened_file
 from .rides import async_read
 from .seals import Seal, async_judge
+from .supplement import Supplementing
 from .texts import Texts
+from .transparency import Wanted, async_file
 from .views import SIGNED_FOR, async_address
 
 SERVICE_EXPORT = "export"
 ATTR_FORMAT = "format"
+ATTR_CONTRACT = "contract"
+ATTR_LOG = "log"
 # What the format of the transparency software allows.
 LONGEST = timedelta(days=3 * 365)
 _SECOND = timedelta(seconds=1)
@@ -78,6 +81,7 @@ class _File(NamedTuple):
     content_type: str
     parts: Callable[[], Iterable[bytes]]
     left_out: int = 0
+    told: Mapping[str, Any] = MappingProxyType({})
 
 
 _SCHEMA = probatio.Schema(
@@ -86,6 +90,8 @@ _SCHEMA = probatio.Schema(
         **FROM_TO,
         probatio.Required(ATTR_FORMAT): probatio.Coerce(Format),
         probatio.Optional(ATTR_REGISTER): str,
+        probatio.Optional(ATTR_CONTRACT): cv.string,
+        probatio.Optional(ATTR_LOG, default=True): cv.boolean,
     }
 )
 
@@ -97,24 +103,8 @@ def async_register(hass: HomeAssistant) -> None:
     async def export(call: ServiceCall) -> ServiceResponse:
         """Write a file and answer with its address."""
         target = async_meter(hass, call.data[ATTR_DEVICE_ID])
-        span, kind = span_of(call.data, LONGEST), call.data[ATTR_FORMAT]
-        # With the reading that the span begins with.
-        wider = Span(span.start - _SECOND, span.end)
-        login, readout = await async_read(
-            target,
-            wider,
-            contracts=kind is Format.XML,
-            originals=kind is Format.ORIGINAL,
-        )
-        seal = async_judge(target.entry, readout.opened(wider))
-        if kind is Format.ORIGINAL:
-            file, contract = _originals(readout.signed(wider)), None
-        else:
-            profiles = await hass.async_add_executor_job(readout.profiles, wider)
-            chosen = registers(profiles, register_of(call.data))
-            file, contract = await _async_file(
-                hass, target, login, readout, chosen, kind, seal
-            )
+        span = span_of(call.data, LONGEST)
+        login, file, seal = await _async_read(hass, target, call, span)
         download = await async_downloads(hass).async_add(
             target.entry.entry_id,
             f"{target.meter_id.lower()}_{_days(span)}{file.suffix}",
@@ -125,7 +115,7 @@ def async_register(hass: HomeAssistant) -> None:
         return {
             **head(target, login.title, span),
             **answers.seal(seal, texts),
-            **_told(contract),
+            **file.told,
             "left_out": file.left_out,
             **_fetch(hass, download, texts),
         }
@@ -153,17 +143,42 @@ def _fetch(hass: HomeAssistant, download: Download, texts: Texts) -> dict[str, A
     }
 
 
-def _told(contract: Contract | None) -> dict[str, Any]:
-    """Return which contract a file names."""
-    if contract is None:
-        return {}
-    return {
-        "contract": {
-            "name": contract.name,
-            "taf": contract.taf,
-            "metering_point": contract.metering_point,
-        }
-    }
+async def _async_read(
+    hass: HomeAssistant, target: Target, call: ServiceCall, span: Span
+) -> tuple[Login, _File, Seal | None]:
+    """Read what a file is to hold. Raises `HomeAssistantError`."""
+    kind = call.data[ATTR_FORMAT]
+    # With the reading that the span begins with.
+    wider = Span(span.start - _SECOND, span.end)
+    more = Supplementing(
+        wider, log=call.data[ATTR_LOG], contract=call.data.get(ATTR_CONTRACT)
+    )
+    login, readout = await async_read(
+        target,
+        wider,
+        contracts=kind is Format.XML,
+        then=more if kind is Format.XML else None,
+        originals=kind is Format.ORIGINAL,
+    )
+    found = more.found(readout)
+    more.answered(readout)
+    opened = readout.opened(wider)
+    opened += [await aside(partial(opened_file, one)) for one in found.signed]
+    seal = async_judge(target.entry, opened)
+    if kind is Format.ORIGINAL:
+        file = _originals(readout.signed(wider))
+    else:
+        profiles = await hass.async_add_executor_job(readout.profiles, wider)
+        code = register_of(call.data)
+        wanted = Wanted(
+            span=span,
+            contract=call.data.get(ATTR_CONTRACT),
+            profiles=registers(profiles, code),
+            one_register=code is not None,
+            supplement=found,
+        )
+        file = await _async_file(hass, target, login, readout, wanted, kind, seal)
+    return login, file, seal
 
 
 async def _async_file(
@@ -171,39 +186,19 @@ async def _async_file(
     target: Target,
     login: Login,
     readout: Readout,
-    chosen: list[Profile],
+    wanted: Wanted,
     kind: Format,
     seal: Seal | None,
-) -> tuple[_File, Contract | None]:
-    """Return a file of load profiles, and the contract it names.
-
-    Raises `ServiceValidationError` where the format does not allow what was read.
-    """
-    lists, left_out = await hass.async_add_executor_job(reading_lists, chosen)
+) -> _File:
+    """Return a file of load profiles. Raises `ServiceValidationError`."""
     if dialect := _DIALECTS.get(kind):
+        lists, left_out = await hass.async_add_executor_job(
+            reading_lists, wanted.profiles
+        )
         parts = partial(table.write, lists, dialect)
-        return _File(".csv", "text/csv; charset=utf-8", parts, left_out), None
-    contract = contract_of(readout.contracts or (), target.meter_id)
-    config = target.entry.runtime_data.config
-    whole = document(
-        contract,
-        lists,
-        meter_id=target.meter_id,
-        gateway_id=config.gateway_id,
-        customer=login.title,
-        firmware=target.coordinator.data.gateway.firmware,
-        certificates=certificates(
-            x509.load_der_x509_certificate(pem_to_der(config.certificate)),
-            seal.signer if seal else None,
-        ),
-    )
-    try:
-        await hass.async_add_executor_job(ar2418.write, whole)
-    except ExportRule as err:
-        texts = await Texts.async_load(hass, hass.config.language)
-        raise for_export(err, texts) from err
-    parts = partial(ar2418.write, whole)
-    return _File(".xml", "application/xml", parts, left_out), contract
+        return _File(".csv", "text/csv; charset=utf-8", parts, left_out)
+    found = await async_file(hass, target, login, readout, wanted, seal)
+    return _File(".xml", "application/xml", found.parts, found.left_out, found.told)
 
 
 def _originals(signed: list[SignedFile]) -> _File:

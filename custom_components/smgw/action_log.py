@@ -26,6 +26,7 @@ from .models import SmgwConfigEntry
 from .readout import opened_file
 from .rides import async_log
 from .seals import async_judge
+from .supplement import log_entries
 from .texts import Texts
 
 SERVICE_GET_LOG = "get_log"
@@ -59,11 +60,9 @@ def async_register(hass: HomeAssistant) -> None:
             "login": login.title,
             **answers.span(span),
             **answers.seal(seal, texts),
-            "entries": [
-                answers.log_entry(one)
-                for part in reversed(slices)
-                for one in part.entries
-            ],
+            # Of a long span the newest part, as much as a session holds.
+            "complete": not slices or slices[-1].span.start <= span.start,
+            "entries": [answers.log_entry(one) for one in log_entries(slices)],
         }
 
     async_register_admin_service(

@@ -210,12 +210,7 @@ def _readings(
     for one in found:
         obis = one.register.obis
         recorded = measure(one.register)
-        same = (obis.a, obis.b, obis.c, obis.d) == (
-            wanted.a,
-            wanted.b,
-            wanted.c,
-            wanted.d,
-        )
+        same = obis.quantity == wanted.quantity
         timely = one.row.target_time == at and one.row.usable
         if same and recorded and timely and one.row.value is not None:
             readings[obis.e] = one.row.value * recorded.factor

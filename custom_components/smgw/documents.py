@@ -1,6 +1,8 @@
 """From what was read of a meter to a read-out after VDE-AR-E 2418-6. No Home Assistant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import count
 import re
 from typing import NamedTuple
 
@@ -8,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .export.document import (
+    LEAST,
     Certificate,
     CertificateType,
     Document,
@@ -16,9 +19,18 @@ from .export.document import (
     Service,
     Value,
 )
-from .han.history import Contract, LogEntry, LogLevel, Profile, ProfileRow
+from .han.history import (
+    Contract,
+    DerivedRegister,
+    LogEntry,
+    LogLevel,
+    Profile,
+    ProfileRow,
+)
 from .han.ids import Medium, medium
 from .han.obis import Obis
+from .han.slots import QUARTER
+from .han.units import Unit
 
 _SERVICES = {
     Medium.ELECTRICITY: Service.ELECTRICITY,
@@ -77,6 +89,50 @@ def reading_lists(profiles: Iterable[Profile]) -> Lists:
     return Lists(tuple(lists), left_out)
 
 
+def derived_lists(
+    contract: Contract, meter_id: str, found: Iterable[DerivedRegister]
+) -> Lists:
+    """Return a contract's own registers, as the gateway counted them."""
+    columns: dict[tuple[str, Unit], dict[datetime, Value]] = {}
+    left_out = 0
+    for one in found:
+        value = _value(one.row)
+        left_out += value is None
+        if value is not None:
+            key = _hex(one.register.obis), one.register.unit
+            columns.setdefault(key, {})[value.target_time] = value
+    owner = _owner(contract)
+    lists = tuple(
+        ReadingList(
+            meter_id=meter_id,
+            obis=code,
+            logical_name=f"{code}.{owner}.sm",
+            unit=unit.value,
+            period=QUARTER,
+            values=tuple(values[moment] for moment in sorted(values)),
+        )
+        for (code, unit), values in sorted(columns.items())
+    )
+    return Lists(lists, left_out)
+
+
+def beside(derived: Lists, original: Lists, taf: int | None) -> Lists:
+    """Return the lists of a contract with registers of its own.
+
+    Of the meter's lists those that the registers are made of; all, where the format
+    wants more.
+    """
+    if not derived.lists:
+        return original
+    quantities = {one.obis[:8] for one in derived.lists}
+    own = tuple(one for one in original.lists if one.obis[:8] in quantities)
+    if taf == 1:
+        own = tuple(one for one in own if one.obis[8:10] == "00") or own
+    if len(own) + len(derived.lists) < LEAST.get(taf or 0, 1):
+        own = original.lists
+    return Lists((*own, *derived.lists), original.left_out + derived.left_out)
+
+
 def contract_of(contracts: Iterable[Contract], meter_id: str) -> Contract | None:
     """Return the contract that a meter's list belongs to: of meter readings, the newest."""
     own = [one for one in contracts if meter_id in one.meters]
@@ -113,10 +169,10 @@ def document(
         invoicing_party=supplier or _NOT_TOLD,
         gateway_id=gateway_id,
         tariff_name=name or _NOT_TOLD,
-        taf=7 if contract and contract.taf == 7 else None,
+        taf=_use_case(contract, lists),
         firmware=firmware or "",
         certificates=certificates,
-        log=tuple(_event(entry, number) for number, entry in enumerate(log, 1)),
+        log=tuple(_events(log)),
         lists=lists,
     )
 
@@ -151,15 +207,47 @@ def _value(row: ProfileRow) -> Value | None:
     )
 
 
+def _use_case(contract: Contract | None, lists: Iterable[ReadingList]) -> int | None:
+    """Return the use case whose rules hold: its own registers have to be there."""
+    if contract is None:
+        return None
+    derived = not all(one.original for one in lists)
+    return contract.taf if derived == (contract.taf in LEAST) else None
+
+
+def _owner(contract: Contract) -> str:
+    """Return what a contract's registers are called after: the middle of its name."""
+    parts = contract.logical_name.split(".")
+    if len(parts) == 3 and parts[1]:
+        return parts[1]
+    return re.sub(r"[^0-9A-Za-z_-]+", "-", contract.logical_name).strip("-") or "taf"
+
+
+def _events(log: Iterable[LogEntry]) -> Iterator[Event]:
+    """Yield entries with numbers that are there once each, the gateway's where it counts.
+
+    Slices may overlap, and a gateway may have begun to count anew.
+    """
+    entries = list(dict.fromkeys(log))
+    known = {entry.number for entry in entries}
+    free = (number for number in count(1) if number not in known)
+    used: set[int] = set()
+    for entry in entries:
+        own = entry.number is not None and entry.number not in used
+        number = entry.number if own and entry.number is not None else next(free)
+        used.add(number)
+        yield _event(entry, number)
+
+
 def _event(entry: LogEntry, number: int) -> Event:
     failed = entry.level in (LogLevel.ERROR, LogLevel.FATAL)
     return Event(
-        number=number if entry.number is None else entry.number,
+        number=number,
         time=entry.time,
         level=_LEVELS[entry.level],
         # The format knows no open outcome.
         success=not failed if entry.success is None else entry.success,
-        text=entry.text,
+        text=entry.text or entry.event_id or _NOT_TOLD,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from homeassistant.util import dt as dt_util
 
@@ -25,6 +26,9 @@ from .han.history import (
 )
 from .han.jsonlarge import aside
 from .han.model import Register
+
+if TYPE_CHECKING:
+    from .supplement import Supplement
 
 # Newer values may come in late.
 _SETTLED = timedelta(hours=1)
@@ -53,6 +57,8 @@ class Readout:
         """Those of the account; None if they were not asked for."""
         self.counted: dict[object, Counted] = {}
         """What the gateway has counted itself, by what was asked for."""
+        self.supplements: dict[object, Supplement] = {}
+        """What else was read for a file that is not written yet, by what was asked for."""
         self.broken = False
         """Whether a signed original is broken; then its rows are missing."""
         self._columns: dict[str, _Column] = {}

@@ -18,12 +18,11 @@ from .han.model import Snapshot
 from .logins import Login
 from .models import SmgwConfigEntry
 from .readout import Readout
+from .supplement import async_fill_log
 from .symptoms import local_time
 
 # A poll comes each quarter hour; then a session may take minutes.
 _PATIENCE = timedelta(minutes=20)
-# Slices of a log; more would be more than a session.
-_MOST_SLICES = 50
 
 
 class Then(Protocol):
@@ -84,7 +83,7 @@ async def async_read(
 
 
 async def async_log(entry: SmgwConfigEntry, login: Login, span: Span) -> list[LogSlice]:
-    """Return the parts of the consumer log in a span, newest first.
+    """Return the parts of the consumer log in a span, newest first; not all of a long one.
 
     Raises `HomeAssistantError`.
     """
@@ -93,13 +92,7 @@ async def async_log(entry: SmgwConfigEntry, login: Login, span: Span) -> list[Lo
     async def job(
         _login: Login, _snapshot: Snapshot, session: HistorySession, time: Time
     ) -> None:
-        while len(slices) < _MOST_SLICES:
-            end = slices[-1].span.start if slices else span.end
-            if end <= span.start:
-                return
-            if not time():
-                raise Unfinished
-            slices.append(await session.log(Span(span.start, end)))
+        await async_fill_log(slices, session, span, time)
 
     await _async_call(entry.runtime_data.coordinator, job, login)
     return slices

@@ -10,6 +10,8 @@ POINT = (
     r"(AR)InvoicingParty (AR)SMGW ((AR)Certificate )*(AR)tariffName "
     r"((AR)LogEntry )*((AR)MeterReading )+"
 )
+LOG = r"(AR)recordNumber (AR)LogEvent "
+EVENT = r"(AR)level (AR)text (AR)outcome (AR)timestamp "
 SMGW = r"((AR)certId )*(AR)smgwId ((AR)Manufacturer )?((AR)FirmwareVersion )?((AR)SystemTime )?"
 READING = (
     r"(ES)value (AR)timePeriod (AR)targetTime ((AR)measurementTimeMeter )?"
@@ -41,6 +43,8 @@ def check(content: bytes, *, taf: int) -> ET.Element:
         assert parent.text in ids
     numbers = [n.text for n in point.iterfind(f"{AR}LogEntry/{AR}recordNumber")]
     assert len(set(numbers)) == len(numbers)
+    for entry in point.iterfind(f"{AR}LogEntry"):
+        _check_entry(entry)
     lists = point.findall(f"{AR}MeterReading")
     assert len(lists) >= {1: 2, 2: 5}.get(taf, 1)
     names = [found.findtext(f"{AR}meterReadingId") for found in lists]
@@ -50,6 +54,17 @@ def check(content: bytes, *, taf: int) -> ET.Element:
     return point
 
 
+def _check_entry(entry: ET.Element) -> None:
+    order(entry, LOG)
+    assert int(entry.findtext(f"{AR}recordNumber")) >= 0
+    event = entry.find(f"{AR}LogEvent")
+    order(event, EVENT)
+    assert event.findtext(f"{AR}level") in "12345"
+    assert event.findtext(f"{AR}outcome") in "01"
+    assert event.findtext(f"{AR}text").strip()
+    moment(event.findtext(f"{AR}timestamp"))
+
+
 def _check_list(found: ET.Element, taf: int) -> None:
     kind = found.find(f"{AR}ReadingType")
     order(kind, TYPE)
@@ -57,8 +72,11 @@ def _check_list(found: ET.Element, taf: int) -> None:
     code, owner, end = name.split(".")
     assert re.fullmatch(r"[0-9a-f]{12}", code)
     assert end == "sm"
-    if taf == 7:
-        assert owner.upper() == found.findtext(f"{AR}Meter/{AR}meterId").upper()
+    assert code == kind.findtext(f"{AR}obisCode")
+    original = owner.upper() == found.findtext(f"{AR}Meter/{AR}meterId").upper()
+    assert original or taf in (1, 2)
+    # Registers of billing periods have no grid.
+    assert (kind.find(f"{AR}measurementPeriod") is not None) == original
     reached: datetime | None = None
     for block in found.iterfind(f"{AR}IntervalBlock"):
         start = moment(block.findtext(f"{AR}interval/{AR}start"))

@@ -145,6 +145,47 @@ def test_nothing_is_lost(numbers: list[Decimal], unit: str, text: str) -> None:
         assert mine.value * factor[ours.unit] == other.value * factor[theirs.unit]
 
 
+def derived(code: str, unit: str = "kWh") -> ReadingList:
+    """Return what a contract's register was at the borders of two months."""
+    borders = tuple(
+        replace(value, target_time=moment, capture_time=moment + timedelta(seconds=4))
+        for value, moment in zip(
+            values(3),
+            (
+                datetime(2026, 8, 31, 22, tzinfo=UTC),
+                datetime(2026, 9, 30, 22, tzinfo=UTC),
+                datetime(2026, 10, 31, 23, tzinfo=UTC),
+            ),
+            strict=True,
+        )
+    )
+    return register(
+        code, logical_name=f"{code}.taf051xyz.sm", values=borders, unit=unit
+    )
+
+
+@pytest.mark.parametrize(
+    ("taf", "codes"),
+    [
+        (1, ("0100010800ff",)),
+        (2, ("0100010800ff", "0100010801ff", "0100010802ff", "010001083fff")),
+    ],
+)
+def test_registers_of_billing_periods(taf: int, codes: tuple[str, ...]) -> None:
+    """They stand beside the meter's list, keep the rules, and come back as they were."""
+    document = replace(
+        DOCUMENT, taf=taf, lists=(register(), *(derived(code) for code in codes))
+    )
+    point = ar2418_rules.check(written(document), taf=taf)
+    assert len(point.findall(f"{ar2418_rules.AR}MeterReading")) == 1 + len(codes)
+    found = ar2418_reader.read(written(document))
+    assert found.lists == document.lists
+    assert [one.original for one in found.lists] == [True, *[False] * len(codes)]
+    with pytest.raises(ExportRule) as caught:
+        ar2418.write(replace(document, lists=document.lists[:-1]))
+    assert caught.value.rule == "too_few_registers"
+
+
 def first_list(**changes: object) -> Callable[[Document], Document]:
     """Return a change of the first list."""
     return lambda d: replace(d, lists=(replace(d.lists[0], **changes), *d.lists[1:]))
@@ -174,6 +215,8 @@ def first_list(**changes: object) -> Callable[[Document], Document]:
             ),
             "too_long",
         ),
+        (lambda d: replace(d, log=(d.log[0], d.log[0])), "log_number_twice"),
+        (lambda d: replace(d, log=(replace(d.log[0], level=6),)), "log_level"),
         (
             lambda d: replace(d, certificates=d.certificates[:1]),
             "certificate_unknown",

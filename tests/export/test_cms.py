@@ -148,7 +148,11 @@ def test_without_the_certificate(tmp_path: Path) -> None:
 
 
 @openssl
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 def test_one_byte_changed(tmp_path: Path, data: st.DataObject) -> None:
     """Whatever byte: what is called intact has the content that was signed.

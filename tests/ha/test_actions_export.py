@@ -21,7 +21,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smgw import downloads
 from custom_components.smgw.const import CONF_INTERVAL
-from custom_components.smgw.export import ar2418_reader, cms
+from custom_components.smgw.export import cms
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -30,7 +30,7 @@ from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
 
-from .calling import EXPORT, FREE, HOUSE, IMPORT, QUARTER, act, device, moment
+from .calling import FREE, HOUSE, IMPORT, QUARTER, act, device, moment
 from .conftest import START, Timeline, make_entry, restart, set_up
 
 DAY = timedelta(days=1)
@@ -140,31 +140,6 @@ async def test_german_table(
     assert last["obis"] == "0100010800ff"
     assert "," in last["value"]
     assert Decimal(last["value"].replace(",", ".")) == true(gateway, IMPORT, END)
-
-
-async def test_xml(
-    hass: HomeAssistant, free: MockConfigEntry, gateway: Any, stranger: TestClient
-) -> None:
-    """What the transparency software imports: our reader has all values again."""
-    answer = await export(hass, free, "xml")
-    assert answer["name"].endswith(".xml")
-    assert answer["contract"]["taf"] == 7
-    found = ar2418_reader.read(await fetch(stranger, answer))
-    found.check()
-    assert found.gateway_id == gateway.gateway_id
-    assert found.tariff_name == answer["contract"]["name"]
-    assert [one.content for one in found.certificates if one.type == 3] == [
-        gateway.certificate_der
-    ]
-    lists = {one.obis: one for one in found.lists}
-    assert lists.keys() >= {"0100010800ff", "0100020800ff"}
-    for code, obis in ((IMPORT, "0100010800ff"), (EXPORT, "0100020800ff")):
-        one = lists[obis]
-        assert one.original
-        assert len(one.values) == 97
-        for value in one.values:
-            assert value.value == true(gateway, code, value.target_time)
-            assert value.fnn or value.ptb == 0
 
 
 @PPC

@@ -126,7 +126,9 @@ def _list(found: ReadingList, number: int) -> Iterator[str]:
     yield _tag("obisCode", found.obis) + _tag(
         "qualifiedLogicalName", found.logical_name
     )
-    yield _tag("measurementPeriod", str(int(found.period / timedelta(seconds=1))))
+    if found.original:
+        # Registers of billing periods have no grid.
+        yield _tag("measurementPeriod", str(int(found.period / timedelta(seconds=1))))
     yield "</ReadingType>\n<IntervalBlock><interval>"
     yield f"{_tag('duration', str(seconds))}{_tag('start', _time(first))}</interval>\n"
     for value in found.values:

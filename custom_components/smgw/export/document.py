@@ -13,8 +13,8 @@ from .errors import ExportRule
 
 LONGEST = timedelta(seconds=94_694_400)
 """Three years."""
-# Least number of registers by use case; a load profile has one or more.
-_LEAST = {1: 2, 2: 5}
+LEAST = {1: 2, 2: 5}
+"""Least number of registers by use case; a load profile has one or more."""
 
 
 class Service(IntEnum):
@@ -121,7 +121,7 @@ class Document:
                 raise ExportRule("missing", name)
         if not self.lists:
             raise ExportRule("no_readings")
-        if len(self.lists) < _LEAST.get(self.taf or 0, 1):
+        if len(self.lists) < LEAST.get(self.taf or 0, 1):
             raise ExportRule("too_few_registers")
         if self.taf == 7 and not all(found.original for found in self.lists):
             raise ExportRule("not_original")
@@ -129,12 +129,20 @@ class Document:
         if len(set(names)) != len(names):
             raise ExportRule("register_twice")
         self._check_certificates()
+        self._check_log()
         for found in self.lists:
             _check_list(found)
         first = min(found.values[0].target_time for found in self.lists)
         last = max(found.values[-1].target_time for found in self.lists)
         if last - first > LONGEST:
             raise ExportRule("too_long")
+
+    def _check_log(self) -> None:
+        numbers = [event.number for event in self.log]
+        if len(set(numbers)) != len(numbers):
+            raise ExportRule("log_number_twice")
+        if not all(1 <= event.level <= 5 for event in self.log):
+            raise ExportRule("log_level")
 
     def _check_certificates(self) -> None:
         numbers = [certificate.number for certificate in self.certificates]

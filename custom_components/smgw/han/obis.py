@@ -46,6 +46,11 @@ class Obis:
         return f"{self.c}.{self.d}.{self.e}"
 
     @property
+    def quantity(self) -> tuple[int, int, int, int]:
+        """Return A, B, C and D, which a total and its tariff registers share."""
+        return self.a, self.b, self.c, self.d
+
+    @property
     def counts_up(self) -> bool:
         """Say whether the register is a meter reading, which never goes down.
 
