@@ -261,29 +261,6 @@ def _quarters(begin: Any, values: tuple[str, ...], name: str = "watts") -> list[
     ]
 
 
-async def test_release_all(desk: Desk) -> None:
-    """Back to normal: limits, items, tables."""
-    emt = await desk.emt()
-    await desk.lab.write(emt, "POST", "limits", LIMIT)
-    on = {"value": True, "duration_s": 60}
-    await desk.lab.write(emt, "POST", "items/cls.one/commands", on)
-    assert len((await emt.ask("GET", "commands")).json["commands"]) == 2
-    assert (await desk.lab.write(emt, "POST", "release")).status == 202
-    assert (await emt.ask("GET", "commands")).json["commands"] == []
-
-
-async def test_release_one(desk: Desk) -> None:
-    """One command ends, the other goes on."""
-    emt = await desk.emt()
-    limit = await desk.lab.write(emt, "POST", "limits", LIMIT)
-    on = {"value": True, "duration_s": 60}
-    await desk.lab.write(emt, "POST", "items/cls.one/commands", on)
-    path = f"commands/{limit.json['transaction_id']}/release"
-    assert (await desk.lab.write(emt, "POST", path, {})).status == 202
-    (left,) = (await emt.ask("GET", "commands")).json["commands"]
-    assert "item" in left["command"]
-
-
 async def test_repetition(desk: Desk) -> None:
     """The same is the same; another content under the same id is refused; a new id may name the first."""
     emt = await desk.emt()

@@ -206,3 +206,14 @@ def test_the_limits_told_are_the_limits() -> None:
     assert f"{int(rate.PER_SECOND)} requests a second" in text
     assert f"bursts of {int(rate.BURST)}" in text
     assert f"{rate.WRITES} writes a minute" in text
+
+
+def test_releases_are_told_alike() -> None:
+    """The page and the document say what a release of nothing answers."""
+    releases = {path for path in document["paths"] if path.endswith("/release")}
+    assert len(releases) == 4
+    for path in releases:
+        operation = document["paths"][path]["post"]
+        assert "nothing to end" in operation["description"]
+        assert "202" in operation["responses"]
+    assert "nothing to end it is taken all the same" in PAGE.read_text()

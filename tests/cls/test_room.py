@@ -1,16 +1,18 @@
 """Tunnels side by side: each for itself, and none left behind."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 import socket
 import ssl
 
 import h11
 import pytest
 
+from custom_components.smgw.cls import session
 from custom_components.smgw.cls.dialler import Dialler
 from custom_components.smgw.cls.errors import BadConfig
-from custom_components.smgw.cls.forward import open_target
+from custom_components.smgw.cls.forward import Half, open_target
 from custom_components.smgw.cls.listener import MOST_HANDSHAKES, MOST_STREAMS
 from custom_components.smgw.cls.model import (
     ChannelPhase,
@@ -379,6 +381,33 @@ async def test_the_device_hangs_up(lab: Lab) -> None:
     emt = await gateway.emt()
     assert await asyncio.wait_for(emt.reader.read(), 10) == b"bye"
     await lab.phase(ChannelPhase.WAITING)
+    server.close()
+
+
+async def test_gone_before_the_device_answers(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream ends while the device is being dialled: the device is let go of as well."""
+    hung_up = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.read()
+        hung_up.set()
+        writer.close()
+
+    async def slow(where: Endpoint, now: Callable[[], float]) -> Half:
+        gateway.cut()
+        await asyncio.sleep(0.1)
+        return await open_target(where, now)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    where = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+    monkeypatch.setattr(session, "open_target", slow)
+    gateway = await lab.gateway()
+    await lab.room.configure([lab.out(gateway, forward=where)])
+    assert await lab.failure() is Reason.CLOSED_BY_PEER
+    await asyncio.wait_for(hung_up.wait(), 10)
     server.close()
 
 

@@ -127,3 +127,20 @@ async def test_disk_full_at_the_end(
     assert bench.authority.participants.keys() == {p.participant_id for p in EVERYBODY}
     await bench.authority.close()
     assert "not in the ledger" in caplog.text
+
+
+async def test_disk_full_at_midnight(restart: Restart) -> None:
+    """The head of the day cannot be signed: the home looks again all the same, and limits end in time."""
+    bench = await restart(participants=(SUPERVISED,))
+    to_midnight = 14 * 3600
+    await bench.keep_alive(to_midnight - 600, SUPERVISED)
+    limit = await bench.limit(4200, duration_s=900)
+    assert limit.verdict.accepted
+    await bench.keep_alive(540, SUPERVISED)
+    await fill_disk(bench.ledger)
+    await bench.wait(120)
+    assert bench.home.limit() == 4200
+    await make_room(bench.ledger)
+    await bench.keep_alive(300, SUPERVISED)
+    assert bench.home.limit() is None
+    assert (await bench.receipt(limit))["state"] == "expired"

@@ -371,3 +371,18 @@ async def test_gateway_time(restart: Restart) -> None:
         "clock",
         {"before": "system", "after": "gateway"},
     )
+
+
+async def test_no_alarm_after_the_end(restart: Restart) -> None:
+    """What is still being written down at the end does not ask for another look."""
+    bench = await restart()
+    await bench.limit(4200)
+    late = asyncio.ensure_future(bench.limit(3000, number=77))
+    while not bench.authority._lock.locked():
+        await asyncio.sleep(0)
+    await bench.authority.close()
+    assert (await late).verdict.reason is Reason.POSSIBLE
+    assert bench.home.alarm is None
+    await bench.authority.tick()
+    assert bench.home.alarm is None
+    assert "stopped" in await bench.kinds()

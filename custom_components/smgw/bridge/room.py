@@ -181,8 +181,6 @@ class ControlRoom:
         if self._next_change:
             self._next_change()
         await self.authority.close()
-        # What was still being written down may have asked for another look.
-        self._alarm.set(None)
         self.home.close()
         self.meters.close()
         await self.ledger.close()

@@ -36,6 +36,11 @@ class Half(asyncio.Protocol):
             other.transport.write(self._early)
             self._early = b""
 
+    def end(self) -> None:
+        """Let go of this side: the other one is gone already."""
+        if self.transport is not None:
+            self.transport.abort()
+
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the side."""

@@ -66,6 +66,8 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": route.summary,
         "responses": _responses(route),
     }
+    if route.note is not None:
+        operation["description"] = route.note
     if parameters := _parameters(route):
         operation["parameters"] = parameters
     if route.request is not None:

@@ -28,6 +28,8 @@ class Route:
     given: str | None = None
     """Where the `{id}` of a write goes in the command."""
     query: tuple[str, ...] = ()
+    note: str | None = None
+    """What the summary leaves open."""
 
     @property
     def is_write(self) -> bool:
@@ -51,6 +53,7 @@ def _write(
     *,
     given: str | None = None,
     fields: frozenset[str] | None = None,
+    note: str | None = None,
 ) -> Route:
     return Route(
         name=name,
@@ -62,10 +65,15 @@ def _write(
         command=command,
         given=given,
         fields=fields,
+        note=note,
     )
 
 
 _NONE: frozenset[str] = frozenset()
+_RELEASE = (
+    "A command of its own, taken (202) also where there is nothing to end: over already, never there, "
+    "or another participant's, which stays as it is. What it has ended stands in its history: `released`."
+)
 ROUTES: tuple[Route, ...] = (
     _get("root", "", "Who we are, who you are, what you may, what time it is", "Root"),
     _get("openapi", "/openapi.json", "This document", None),
@@ -91,6 +99,7 @@ ROUTES: tuple[Route, ...] = (
         "release",
         given="item",
         fields=_NONE,
+        note=_RELEASE,
     ),
     _get("limits", "/limits", "Where the limits stand", "Limits"),
     _write(
@@ -109,6 +118,7 @@ ROUTES: tuple[Route, ...] = (
         "ReleaseLimits",
         "release",
         fields=frozenset({"direction"}),
+        note=_RELEASE,
     ),
     _get("commands", "/commands", "Own commands that are open", "Commands"),
     _get(
@@ -126,6 +136,7 @@ ROUTES: tuple[Route, ...] = (
         "release",
         given="transaction_id",
         fields=_NONE,
+        note=_RELEASE,
     ),
     _write(
         "POST",
@@ -135,6 +146,7 @@ ROUTES: tuple[Route, ...] = (
         "Nothing",
         "release",
         fields=_NONE,
+        note=_RELEASE,
     ),
     _get("schedules", "/schedules", "Own schedules", "Schedules"),
     _write(

@@ -95,8 +95,12 @@ class Session:
         near = await open_target(target, now)
         far = Half(now)
         far.on_heard, far.on_lost = self.heard, self._lost
-        # Only what comes from afar says something about the tunnel.
-        self.stream.hand_over(far)
+        try:
+            # Only what comes from afar says something about the tunnel.
+            self.stream.hand_over(far)
+        except ChannelError:
+            near.end()
+            raise
         far.join(near)
         near.join(far)
         return far

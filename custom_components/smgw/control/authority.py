@@ -293,13 +293,13 @@ class Authority:
             clerk = self._clerk()
             Round(clerk).look()
             await self._commit(clerk, looked=True)
-        except LedgerError as err:
+        except Exception as err:
+            # Whatever it is: limits have to end, and silence to be noticed.
+            self._ring(self._clock.now().monotonic + _RETRY)
+            if not isinstance(err, LedgerError):
+                raise
             # Limits stay as they are: what cannot be written down does not end.
             _LOGGER.error("The ledger cannot be written: %s", err)
-        except Exception:
-            # Whatever it is: limits have to end, and silence to be noticed.
-            self._ports.alarm.set(self._clock.now().monotonic + _RETRY)
-            raise
 
     def _clerk(self) -> Clerk:
         return Clerk(
@@ -334,7 +334,7 @@ class Authority:
             except LedgerError as err:
                 self._fault = err.key
                 self._show()
-                self._ports.alarm.set(self._clock.now().monotonic + _RETRY)
+                self._ring(self._clock.now().monotonic + _RETRY)
                 raise
             self._fault = None
         self._desk, self._watch = draft.desk, clerk.watch
@@ -362,7 +362,12 @@ class Authority:
         """Ask for the next look: at once if something has changed that nobody has looked at yet."""
         now = self._clock.now()
         due = next_look(self._desk, self._watch, self._house, self._participants, now)
-        self._ports.alarm.set(now.monotonic if at_once else due)
+        self._ring(now.monotonic if at_once else due)
+
+    def _ring(self, at: float) -> None:
+        """Ask for a look; not any more once we have stopped, though something may still be written down."""
+        if self._open:
+            self._ports.alarm.set(at)
 
     def _is_shown(self, record: Record) -> bool:
         """Say whether a command begins by being shown, and has been."""
