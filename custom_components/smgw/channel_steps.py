@@ -57,6 +57,7 @@ _USUAL_CURVE = "brainpoolP256r1"
 # Seconds; the owner is looking.
 _WITHIN = 5.0
 
+# Never required: the page would fill in the smallest one, which is nobody's.
 PORT = NumberSelector(
     NumberSelectorConfig(min=1, max=65535, step=1, mode=NumberSelectorMode.BOX)
 )
@@ -64,15 +65,15 @@ FINGERPRINTS = TextSelector(TextSelectorConfig(multiline=True))
 OUT_SOCKS_SCHEMA = probatio.Schema(
     {
         probatio.Required(CONF_HOST): TextSelector(),
-        probatio.Required(CONF_PORT): PORT,
+        probatio.Optional(CONF_PORT): PORT,
         probatio.Required(CONF_EMT_HOST): TextSelector(),
-        probatio.Required(CONF_EMT_PORT): PORT,
+        probatio.Optional(CONF_EMT_PORT): PORT,
     }
 )
 OUT_SNI_SCHEMA = probatio.Schema(
     {
         probatio.Required(CONF_HOST): TextSelector(),
-        probatio.Required(CONF_PORT): PORT,
+        probatio.Optional(CONF_PORT): PORT,
         probatio.Required(CONF_EMT_HOST): TextSelector(),
     }
 )
@@ -259,8 +260,13 @@ class ChannelSteps(ParticipantDraft):
         errors: dict[str, str] = {}
         if user_input is None:
             return errors
-        addresses = {CONF_PORT: int(user_input[CONF_PORT])}
-        addresses[CONF_EMT_PORT] = int(user_input.get(CONF_EMT_PORT, 0))
+        addresses: dict[str, int] = {}
+        for name in (CONF_PORT, CONF_EMT_PORT):
+            addresses[name] = int(user_input.get(name) or 0)
+            # By SNI, the participant's port means nothing.
+            needed = name == CONF_PORT or kind is TunnelKind.OUT_SOCKS
+            if needed and not addresses[name]:
+                errors[name] = "port_missing"
         hosts: dict[str, str] = {}
         for name in (CONF_HOST, CONF_EMT_HOST):
             try:
@@ -291,7 +297,11 @@ class ChannelSteps(ParticipantDraft):
         errors: dict[str, str] = {}
         if user_input is None:
             return errors
-        host, port = user_input[CONF_BIND_HOST].strip(), int(user_input[CONF_BIND_PORT])
+        host = user_input[CONF_BIND_HOST].strip()
+        port = int(user_input.get(CONF_BIND_PORT) or 0)
+        if not port:
+            errors[CONF_BIND_PORT] = "port_missing"
+            return errors
         if not is_ip(host):
             errors[CONF_BIND_HOST] = "not_our_address"
             return errors
@@ -357,7 +367,7 @@ def _bind_schema() -> probatio.Schema:
     return probatio.Schema(
         {
             probatio.Required(CONF_BIND_HOST): selector,
-            probatio.Required(CONF_BIND_PORT): PORT,
+            probatio.Optional(CONF_BIND_PORT): PORT,
         }
     )
 

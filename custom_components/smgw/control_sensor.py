@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, override
@@ -43,6 +43,7 @@ _WEIGHT = (
     LimitState.CONTROLLED,
     LimitState.AUTONOMOUS,
 )
+_COARSE = timedelta(minutes=5)
 LAST_CONTACT = SensorEntityDescription(
     key="last_contact",
     translation_key="last_contact",
@@ -241,7 +242,10 @@ class PriceSensor(ControlEntity, SensorEntity):
 
 
 class LastContactSensor(ParticipantEntity, SensorEntity):
-    """When a participant was last heard."""
+    """When a participant was last heard; while it is there, to some minutes.
+
+    A participant is heard every few seconds: exactly told, it would fill the logbook.
+    """
 
     @property
     @override
@@ -251,4 +255,10 @@ class LastContactSensor(ParticipantEntity, SensorEntity):
 
     @override
     def _look(self) -> tuple[Any, Key | None]:
-        return self.room.last_contact(self.participant_id), None
+        who = self.participant_id
+        heard, shown = self.room.last_contact(who), self._shown
+        contact = self.room.picture.contacts.get(who)
+        there = self.room.connected(who) and (contact is None or contact.present)
+        if there and heard and shown and heard - shown < _COARSE:
+            return shown, None
+        return heard, None

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from homeassistant.components.logbook.const import (
-    LOGBOOK_ENTRY_ENTITY_ID,
     LOGBOOK_ENTRY_MESSAGE,
     LOGBOOK_ENTRY_NAME,
 )
@@ -53,17 +52,16 @@ def async_describe_events(
             watts=_number(data.get(ATTR_WATTS)),
             percent=_number(data.get("percent")),
             value=_number(data.get(ATTR_VALUE)),
-        )
+            item=_name(hass, data.get(ATTR_ENTITY_ID)),
+        ).strip()
         said = say(f"logbook_{data[ATTR_TYPE]}", what=what)
         if ATTR_REASON in data:
             said = f"{said} ({data[ATTR_REASON]})"
-        described = {
+        # Without an entity of its own: its name would be shown in the place of who did it.
+        return {
             LOGBOOK_ENTRY_NAME: data.get(ATTR_PARTICIPANT) or say("logbook_owner"),
             LOGBOOK_ENTRY_MESSAGE: said,
         }
-        if ATTR_ENTITY_ID in data:
-            described[LOGBOOK_ENTRY_ENTITY_ID] = data[ATTR_ENTITY_ID]
-        return described
 
     async_describe_event(DOMAIN, EVENT_COMMAND, describe)
 
@@ -78,6 +76,12 @@ def _what(data: dict[str, Any]) -> str:
     if command in ("limit", "schedule", "failsafe"):
         return f"{command}_{data[ATTR_DIRECTION]}"
     return str(command)
+
+
+def _name(hass: HomeAssistant, entity_id: str | None) -> str:
+    """Return what an entity is called now."""
+    state = None if entity_id is None else hass.states.get(entity_id)
+    return "" if state is None else state.name
 
 
 def _number(value: object) -> str:

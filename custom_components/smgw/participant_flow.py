@@ -65,11 +65,12 @@ GRANT_STEPS = (
     "review",
 )
 PARTS = ("who", "tunnel", "pin", "certificate", *GRANT_STEPS)
+# The form has the first one chosen: the one that goes before nobody.
 ROLES = (
-    Role.GRID_OPERATOR,
-    Role.METERING_OPERATOR,
-    Role.SUPPLIER,
     Role.SERVICE_PROVIDER,
+    Role.SUPPLIER,
+    Role.METERING_OPERATOR,
+    Role.GRID_OPERATOR,
 )
 # Seconds: a heartbeat a minute is the rule, so less would be noise.
 _LEAST_SILENCE = 60

@@ -5,6 +5,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 import shutil
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -107,6 +108,34 @@ async def test_a_tunnel_that_is_down(
     room.channel_changed(state.but(phase=ChannelPhase.UP, peer_expires=soon))
     await settle(hass, home)
     assert issues(hass)["participant_certificate"] == "Ökostrom"
+
+
+async def test_last_contact(
+    hass: HomeAssistant, home: MockConfigEntry, timeline: Timeline
+) -> None:
+    """It is told now and then while the participant is there, and exactly once it is not."""
+    room = room_of(home)
+
+    async def told(**changes: Any) -> str:
+        nonlocal state
+        state = state.but(**changes)
+        room.channel_changed(state)
+        await settle(hass, home)
+        return shown(hass, home, "sensor", f"{SUPPLIER}_last_contact")[0]
+
+    begun = dt_util.utcnow()
+    state = ChannelState(
+        tunnel_id=SUPPLIER, participant_id=SUPPLIER, since=begun, last_contact=begun
+    )
+    first = await told(phase=ChannelPhase.UP)
+    assert first == begun.isoformat()
+    soon = begun + timedelta(seconds=10)
+    assert await told(last_contact=soon) == first
+    assert await told(phase=ChannelPhase.WAITING) == soon.isoformat()
+    later = begun + timedelta(minutes=4)
+    assert await told(phase=ChannelPhase.UP, last_contact=later) == soon.isoformat()
+    later = begun + timedelta(minutes=6)
+    assert await told(last_contact=later) == later.isoformat()
 
 
 async def test_clocks(hass: HomeAssistant, home: MockConfigEntry) -> None:

@@ -178,6 +178,12 @@ async def test_validity(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
         ("out_socks", {"host": "fe80::1"}, {"host": "interface_missing"}),
         ("out_socks", {"emt_host": "192.168.1"}, {"emt_host": "invalid_host"}),
         ("out_sni", {"emt_host": "192.0.2.1"}, {"emt_host": "name_needed"}),
+        ("out_sni", {"port": None}, {"port": "port_missing"}),
+        (
+            "out_socks",
+            {"port": None, "emt_port": None},
+            {"port": "port_missing", "emt_port": "port_missing"},
+        ),
     ],
 )
 async def test_way_errors(
@@ -192,7 +198,8 @@ async def test_way_errors(
     if kind == "out_sni":
         del way["emt_port"]
     flow = await choose(hass, await to_tunnel(hass, loaded), kind)
-    flow = await answer(hass, flow, **{**way, **fields})
+    typed = {name: value for name, value in {**way, **fields}.items() if value}
+    flow = await answer(hass, flow, **typed)
     assert flow["errors"] == errors
     flow = await answer(hass, flow, **way)
     assert flow["step_id"] == "peer"
@@ -212,6 +219,8 @@ async def test_inbound(
     ):
         flow = await answer(hass, flow, bind_host=host, bind_port=port)
         assert flow["errors"] == errors
+    flow = await answer(hass, flow, bind_host="127.0.0.1")
+    assert flow["errors"] == {"bind_port": "port_missing"}
     port = free_port()
     flow = await answer(hass, flow, bind_host="127.0.0.1", bind_port=port)
     assert flow["step_id"] == "peer"
