@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from custom_components.smgw import verdict
+from custom_components.smgw.cls.model import ChannelPhase
+from custom_components.smgw.cls.reasons import ChannelReason
+from custom_components.smgw.control.reasons import EffectReason, EndReason, Reason
 from custom_components.smgw.han.doctor import Outcome, Step
 
 from . import contract_code as code
@@ -230,6 +233,15 @@ def test_rules(
         if name == error and call.args
     }
     assert rules == {key for key in english["common"] if key.startswith(prefix)}
+
+
+def test_reasons(english: dict[str, Any]) -> None:
+    """Whatever stops a tunnel or a command is told in words, on the pages and in the logbook."""
+    tunnel = at(english, "entity.binary_sensor.connection.state_attributes")
+    assert at(tunnel, "reason.state").keys() == set(ChannelReason)
+    assert at(tunnel, "tunnel.state").keys() == set(ChannelPhase)
+    command = at(english, "entity.event.commands.state_attributes.reason.state")
+    assert command.keys() == {*Reason, *EffectReason, *EndReason}
 
 
 def test_system_health(english: dict[str, Any], sources: list[code.Module]) -> None:

@@ -8,6 +8,7 @@ from .const import DOMAIN
 from .control.command import Verdict
 from .control.reasons import Reason
 from .symptoms import local_time
+from .texts import reason_text
 
 _HELD = {Reason.PROTECTED, Reason.OUTRANKED, Reason.HELD}
 _BOOKS = {Reason.LEDGER_UNAVAILABLE, Reason.CLOSED}
@@ -52,5 +53,5 @@ def refused(
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key="command_refused",
-        translation_placeholders={"reason": verdict.reason},
+        translation_placeholders={"reason": reason_text(room.hass, verdict.reason)},
     )

@@ -22,6 +22,7 @@ from .const_control import (
     ATTR_WATTS,
     EVENT_COMMAND,
 )
+from .texts import reason_text
 
 _COMMON = f"component.{DOMAIN}.common."
 
@@ -56,7 +57,7 @@ def async_describe_events(
         ).strip()
         said = say(f"logbook_{data[ATTR_TYPE]}", what=what)
         if ATTR_REASON in data:
-            said = f"{said} ({data[ATTR_REASON]})"
+            said = f"{said} ({reason_text(hass, data[ATTR_REASON])})"
         # Without an entity of its own: its name would be shown in the place of who did it.
         return {
             LOGBOOK_ENTRY_NAME: data.get(ATTR_PARTICIPANT) or say("logbook_owner"),

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Self
 
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers.translation import async_get_translations
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.translation import (
+    async_get_cached_translations,
+    async_get_translations,
+)
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 
 _COMMON = f"component.{DOMAIN}.common."
 _EXCEPTIONS = f"component.{DOMAIN}.exceptions."
+_REASONS = f"component.{DOMAIN}.entity.event.commands.state_attributes.reason.state."
 _SENSORS = f"component.{DOMAIN}.entity.sensor."
 
 
@@ -62,3 +66,10 @@ class Texts:
     def time(self, moment: datetime) -> str:
         """Return a time as people write it, in the zone of the home."""
         return dt_util.as_local(moment).strftime(self._texts[f"{_COMMON}doctor_time"])
+
+
+@callback
+def reason_text(hass: HomeAssistant, reason: str) -> str:
+    """Return a reason of the control side as the pages have it; the code itself where no text is loaded."""
+    texts = async_get_cached_translations(hass, hass.config.language, "entity", DOMAIN)
+    return texts.get(f"{_REASONS}{reason}", reason)

@@ -31,6 +31,8 @@ async def test_root(desk: Desk) -> None:
     root = (await emt.ask("GET", "")).json
     assert root["software"] == {"name": "smgw", "version": "1.2.3"}
     assert root["certified"] is False
+    for told in ("TR-03109-5", "§14a EnWG", "§9 EEG", "consent", "seal", "calibrated"):
+        assert told in root["notice"]
     assert root["participant"] == {
         "id": "supplier",
         "name": "Strom",

@@ -163,13 +163,13 @@ async def test_a_limit(
         [
             ("Stadtwerke", "hat angewiesen: Bezug höchstens 3000 W"),
             ("Stadtwerke", "begonnen: Bezug höchstens 3000 W"),
-            ("Ökostrom", "wurde abgelehnt: Bezug höchstens 2000 W (not_granted)"),
+            ("Ökostrom", "wurde abgelehnt: Bezug höchstens 2000 W (nicht freigegeben)"),
         ]
         if german
         else [
             ("Stadtwerke", "ordered: consumption at most 3000 W"),
             ("Stadtwerke", "begun: consumption at most 3000 W"),
-            ("Ökostrom", "was refused: consumption at most 2000 W (not_granted)"),
+            ("Ökostrom", "was refused: consumption at most 2000 W (not granted)"),
         ]
     )
     limited = entity(hass, "binary_sensor", "consumption_limited", home.unique_id or "")

@@ -30,6 +30,7 @@ from .ports import About, Thing
 
 NOTICE = (
     "Not a certified CLS component (BSI TR-03109-5); no means to fulfil §14a EnWG or §9 EEG; "
+    "connecting to a gateway's CLS port needs the metering operator's consent; never break a seal; "
     "receipts are technical records, not a calibrated measurement."
 )
 type Object = dict[str, Any]
