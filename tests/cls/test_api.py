@@ -348,7 +348,6 @@ async def test_long_poll(desk: Desk) -> None:
     emt.send("GET", f"events?after={after}&wait=50")
     await asyncio.sleep(0.05)
     await bench.limit(4200, bench.authority.participants["supplier"])
-    desk.lab.room.wake()
     told = await asyncio.wait_for(emt.answer(), 5)
     assert told.json["events"][0]["kind"] == "received"
 

@@ -14,6 +14,7 @@ import pytest
 from custom_components.smgw.control import chain, keys, lookup, schema
 from custom_components.smgw.control.chain import Entry, Kind
 from custom_components.smgw.control.errors import (
+    AlreadyKept,
     LedgerDamaged,
     LedgerTooNew,
     LedgerUnavailable,
@@ -438,6 +439,21 @@ async def test_seen_by_a_participant(ledger: Ledger, clock: FakeClock) -> None:
     assert await ledger.rows(rows[1]["seq"], 1, "supplier") == rows[2:3]
     public = {kind.value for kind in chain.PUBLIC}
     assert all(f"'{kind}'" in lookup._SEEN for kind in public)
+
+
+async def test_fresh(ledger: Ledger, clock: FakeClock) -> None:
+    """A command that has to be new is not written if it is there, and neither is anything with it."""
+    batch = Batch(
+        stamp=clock.stamp(),
+        entries=(entry(1),),
+        commands=(kept(1),),
+        fresh=(GRID, kept(1).id),
+    )
+    await ledger.append(batch)
+    with pytest.raises(AlreadyKept):
+        await ledger.append(batch)
+    assert await kinds(ledger) == ["opened", "intent"]
+    assert await ledger.check() is None
 
 
 async def test_set_aside(

@@ -113,10 +113,6 @@ class Doors:
         """Close all of them."""
         await self._room.close()
 
-    def wake(self) -> None:
-        """Tell whoever waits for events that there may be some."""
-        self._room.wake()
-
 
 def tunnel_of(participant: ParticipantConfig) -> TunnelConfig:
     """Return a participant's tunnel. Raises ClsError."""

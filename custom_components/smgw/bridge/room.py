@@ -161,10 +161,6 @@ class ControlRoom:
         doors = self._doors = await Doors.async_open(
             self.hass, self.authority, self.clock, self.home, self.channel_changed
         )
-        self._leave += [
-            self.stage.async_view(doors.wake),
-            self.stage.async_listen(lambda *_: doors.wake()),
-        ]
         await doors.async_set_up(self.setup)
 
     async def async_close(self) -> None:

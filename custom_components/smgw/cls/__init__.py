@@ -3,5 +3,5 @@
 No Home Assistant in here. What strangers order goes to `control/`, which judges it; what this room
 needs from outside is in `ports.py`, what it is told and tells is in `model.py`. Who uses it makes one
 `room.ClsRoom(ports)` after the authority has started, gives it the tunnels (`configure(configs)`, again with each change: only what
-changed is cut), reads `states` (by tunnel id), calls `wake()` from its `Publisher`, and ends with `close()` before the authority does.
+changed is cut), reads `states` (by tunnel id), and ends with `close()` before the authority does.
 """

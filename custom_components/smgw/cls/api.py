@@ -49,11 +49,6 @@ class Api:
         """Return a protocol for one connection of a participant."""
         return self._server.stream(caller)
 
-    def wake(self) -> None:
-        """Tell long polls that something new is in the ledger."""
-        news, self._views.news = self._views.news, asyncio.Event()
-        news.set()
-
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         stream = request.protocol
         assert isinstance(stream, HttpStream)

@@ -50,10 +50,6 @@ class ClsRoom:
         """Return how the tunnels stand, by id."""
         return {tunnel_id: tunnel.state for tunnel_id, tunnel in self._tunnels.items()}
 
-    def wake(self) -> None:
-        """Tell whoever waits for events that there may be some: call it from the `Publisher`."""
-        self._api.wake()
-
 
 def _check_apart(configs: Mapping[str, TunnelConfig]) -> None:
     """Refuse what could not be told apart: two tunnels on one port, or to one EMT through one gateway (R2.4)."""

@@ -76,9 +76,7 @@ def things(
     participant: Participant, all_things: Mapping[str, Thing], home: Home
 ) -> list[Object]:
     """Return the devices that are granted as a whole."""
-    granted = {
-        grant.thing_id for grant in participant.grants if isinstance(grant, ThingGrant)
-    }
+    granted = participant.things
     items: dict[str, list[str]] = {}
     for item_id, item in home.items().items():
         if item.thing_id in granted and participant.item(item, Access.READ):
@@ -112,10 +110,7 @@ def item_of(
     grant = participant.item(item, Access.READ)
     if grant is None:
         return None
-    whole = any(
-        isinstance(given, ThingGrant) and given.thing_id == item.thing_id
-        for given in participant.grants
-    )
+    whole = item.thing_id in participant.things
     writable = participant.item(item, Access.WRITE) is not None
     reading = home.read(item.item_id)
     lows = [low for low in (item.low, grant.low) if low is not None]

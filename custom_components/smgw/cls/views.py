@@ -26,8 +26,6 @@ from .routes import ROOT, Route
 
 MOST_EVENTS = 200
 LONGEST_WAIT = 50
-_LOOK = 1.0
-"""Seconds after which a long poll looks for rows that nobody has told of, such as samples."""
 _FAR = timedelta(days=36500)
 type Body = dict[str, Any] | None
 
@@ -69,8 +67,6 @@ class Views:
     """Serves what `Api` has let through."""
 
     ports: ClsPorts
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set, and replaced by another, whenever something new is in the ledger."""
     _exporting: set[str] = field(default_factory=set)
 
     async def serve(self, ask: Ask) -> web.StreamResponse:
@@ -210,16 +206,19 @@ class Views:
         wait = ask.count("wait", LONGEST_WAIT) or 0
         if after is None:
             return {"events": [], "next": ledger.newest}
-        end = self.ports.timer.monotonic() + wait
-        while True:
-            news, newest = self.news, ledger.newest
-            rows: list[Mapping[str, Any]] = []
-            if newest > after:
-                rows = await ledger.rows(after, MOST_EVENTS, ask.whose)
-            left = end - self.ports.timer.monotonic()
-            if rows or left <= 0 or ask.stream.wanted.is_set():
-                break
-            await self._either(news, ask.stream.wanted, min(left, _LOOK))
+        end, seen = self.ports.timer.monotonic() + wait, after
+        with ledger.news.following(ask.whose) as something:
+            while True:
+                something.clear()
+                newest = ledger.news.newest
+                rows: list[Mapping[str, Any]] = []
+                if ledger.news.upto(ask.whose) > seen:
+                    rows = await ledger.rows(after, MOST_EVENTS, ask.whose)
+                    seen = newest
+                left = end - self.ports.timer.monotonic()
+                if rows or left <= 0 or ask.stream.wanted.is_set():
+                    break
+                await self._either(something, ask.stream.wanted, left)
         last = rows[-1]["seq"] if rows else 0
         return {
             "events": rows,

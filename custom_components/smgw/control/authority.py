@@ -20,7 +20,7 @@ from .clerk import Clerk
 from .clock import TrustedClock
 from .command import Command, Origin, SetItem, Verdict
 from .desk import Desk, Draft, Writing
-from .errors import LedgerError, LedgerUnavailable
+from .errors import AlreadyKept, LedgerError, LedgerUnavailable
 from .ledger import Ledger
 from .model import Direction, Participant, Priority
 from .overview import picture
@@ -230,25 +230,35 @@ class Authority:
         if not self._open:
             return Answer.without(command, digest, Verdict(reason=Reason.CLOSED))
         try:
-            known = self._desk.records.get(key) or await self.status(*key)
-            if known is not None and known.digest == digest:
-                return Answer.of(known, repeated=True)
+            if key in self._desk.records or key[0] not in self._participants:
+                return await self._submit_known(command, digest)
+            # Whether it is over already, the ledger finds out when it is written: one question less.
             clerk = self._clerk()
-            if known is not None or key[0] not in self._participants:
-                reason = Reason.CONFLICT if known else Reason.UNKNOWN_PARTICIPANT
-                verdict = Verdict(reason=reason)
-                evidence.note_refusal(
-                    clerk.draft, *key, verdict, command.origin, digest
-                )
-                await self._commit(clerk)
-                return Answer.without(command, digest, verdict)
+            clerk.draft.fresh = key
             record = clerk.receive(command, digest, override)
-            await self._commit(clerk)
+            try:
+                await self._commit(clerk)
+            except AlreadyKept:
+                return await self._submit_known(command, digest)
         except LedgerError as err:
             _LOGGER.error("A command was refused because of the ledger: %s", err)
             verdict = Verdict(reason=Reason.LEDGER_UNAVAILABLE)
             return Answer.without(command, digest, verdict)
         return Answer.of(record)
+
+    async def _submit_known(self, command: Command, digest: str) -> Answer:
+        """Answer a command that was here before, or whose participant is nobody."""
+        known = await self.status(*command.key)
+        if known is not None and known.digest == digest:
+            return Answer.of(known, repeated=True)
+        reason = Reason.CONFLICT if known else Reason.UNKNOWN_PARTICIPANT
+        verdict = Verdict(reason=reason)
+        clerk = self._clerk()
+        evidence.note_refusal(
+            clerk.draft, *command.key, verdict, command.origin, digest
+        )
+        await self._commit(clerk)
+        return Answer.without(command, digest, verdict)
 
     async def _contact(self, participant_id: str) -> None:
         participant = self._participants.get(participant_id)

@@ -122,6 +122,8 @@ class Draft:
         self.desk = desk.copied()
         self.now = stamp
         self.entries: list[Entry] = []
+        self.fresh: Key | None = None
+        """A command of which the ledger must not know yet."""
         self.events: list[Event] = []
         self._newest = newest
         self._closed: dict[Key, Record] = {}
@@ -240,6 +242,7 @@ class Draft:
             stamp=self.now,
             entries=self.entries,
             commands=kept,
+            fresh=self.fresh,
             memory=self._stated
             | {name: self._remembered(name) for name in self._memory},
         )

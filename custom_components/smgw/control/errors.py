@@ -50,6 +50,10 @@ class LedgerTooNew(LedgerError):
     key = "ledger_too_new"
 
 
+class AlreadyKept(ControlError):
+    """A command that was taken for a new one is in the ledger; nothing was written."""
+
+
 class InvalidKey(ControlError):
     """The stored signing key cannot be used."""
 

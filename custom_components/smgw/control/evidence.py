@@ -82,7 +82,8 @@ def _written(value: Any) -> Json:
             return value
     written: dict[str, Json] = {"is": type(value).__name__}
     for field in fields(value):
-        part = _written(getattr(value, field.name))
+        # What follows from the others says nothing more.
+        part = _written(getattr(value, field.name)) if field.init else None
         if part is not None:
             written[field.name] = part
     return written

@@ -20,6 +20,7 @@ from .clock import Stamp
 from .errors import LedgerUnavailable
 from .export import Extract
 from .lookup import OWN, Kept, Lookup
+from .news import News
 from .store import Batch, Store, failures
 
 SLICE = 500
@@ -33,11 +34,13 @@ class Ledger:
         """Take a file that is not open yet."""
         self._store = store
         self._thread = ThreadPoolExecutor(1, "smgw-ledger")
+        self.news = News()
         self._closed = False
 
     async def open(self, stamp: Stamp) -> None:
         """Open or make the file. Raises LedgerUnavailable, LedgerDamaged, LedgerTooNew."""
         await self._run(self._store.open, stamp)
+        self.news.unclear(self.newest)
 
     async def close(self) -> None:
         """Finish what was begun and close the file."""
@@ -66,14 +69,18 @@ class Ledger:
         return self._store.tail.seq
 
     async def append(self, batch: Batch) -> list[Row]:
-        """Write one transaction; raises LedgerUnavailable, and then nothing was written."""
-        return await self._run(self._store.append, batch)
+        """Write one transaction; raises LedgerUnavailable or AlreadyKept, and then nothing was written."""
+        rows = await self._run(self._store.append, batch)
+        self.news.added(batch.entries, rows)
+        return rows
 
     async def seal(self, stamp: Stamp) -> bool:
         """Sign the head of a day that has passed; True if there was one to sign."""
         if self._store.sealed(stamp):
             return False
-        return await self._run(self._store.seal, stamp)
+        if signed := await self._run(self._store.seal, stamp):
+            self.news.unclear(self.newest)
+        return signed
 
     async def find(self, participant: str, command: str) -> Kept | None:
         """Return the state of one command, also of one that is over."""
@@ -167,6 +174,7 @@ class Ledger:
             await self._run(file.write, piece)
         data = await self._run(file.finish)
         await self._run(self._store.drop, upto, stamp, data)
+        self.news.unclear(self.newest)
         return file.path
 
     async def steady(self, *, on: bool) -> None:

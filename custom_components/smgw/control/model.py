@@ -5,7 +5,8 @@ with the direction beside them. What the owner configures is checked like what s
 send: a wrong value raises InvalidInput.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -176,9 +177,23 @@ class Participant:
     """How long after the loss of contact its commands without an end are kept."""
     most_open: int = 100
     """Commands it may have open at once."""
+    things: Mapping[str, tuple[ThingGrant, ...]] = field(
+        init=False, repr=False, compare=False
+    )
+    """Grants of whole devices, by device."""
+    _items: Mapping[str, ItemGrant] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check what people typed."""
+        things: dict[str, tuple[ThingGrant, ...]] = {}
+        items: dict[str, ItemGrant] = {}
+        for grant in self.grants:
+            if isinstance(grant, ItemGrant):
+                items.setdefault(grant.item_id, grant)
+            elif isinstance(grant, ThingGrant):
+                things[grant.thing_id] = (*things.get(grant.thing_id, ()), grant)
+        object.__setattr__(self, "things", things)
+        object.__setattr__(self, "_items", items)
         values.identifier(self.participant_id, "participant")
         values.text(self.name, "name")
         limits = [g.direction for g in self.grants if isinstance(g, LimitGrant)]
@@ -220,16 +235,10 @@ class Participant:
             return None
         if self.at_home:
             return ItemGrant(item_id=item.item_id, access=access, open_ended=True)
-        for grant in self.grants:
-            if isinstance(grant, ItemGrant) and grant.item_id == item.item_id:
-                return grant if _covers(grant.access, access) else None
-        for grant in self.grants:
-            if (
-                isinstance(grant, ThingGrant)
-                and grant.thing_id == item.thing_id
-                and not item.alone
-                and _covers(grant.access, access)
-            ):
+        if (own := self._items.get(item.item_id)) is not None:
+            return own if _covers(own.access, access) else None
+        for grant in self.things.get(item.thing_id, ()):
+            if not item.alone and _covers(grant.access, access):
                 return ItemGrant(
                     item_id=item.item_id,
                     access=grant.access,

@@ -18,7 +18,7 @@ from . import chain, keys, schema
 from .canonical import Json
 from .chain import Entry, Kind, Row
 from .clock import Stamp
-from .errors import LedgerDamaged, LedgerUnavailable
+from .errors import AlreadyKept, LedgerDamaged, LedgerUnavailable
 from .keys import Signer
 from .lookup import OWN, Kept, Lookup
 from .pen import Pen, Tail, Written
@@ -40,6 +40,8 @@ class Batch:
     commands: Sequence[Kept] = ()
     memory: Mapping[str, Json] = field(default_factory=dict)
     """By name; None forgets it."""
+    fresh: tuple[str, str] | None = None
+    """Participant and id of a command that must not be in the ledger yet."""
 
 
 class Store:
@@ -92,9 +94,11 @@ class Store:
     def append(self, batch: Batch) -> list[Row]:
         """Write one transaction and return its rows.
 
-        Raises LedgerUnavailable; then nothing of it was written.
+        Raises LedgerUnavailable, AlreadyKept; then nothing of it was written.
         """
         with failures(), self._transaction() as connection:
+            if batch.fresh is not None and self.lookup.find(*batch.fresh) is not None:
+                raise AlreadyKept
             written = self._write(connection, batch.stamp, batch.entries)
             for kept in batch.commands:
                 self._keep(connection, kept)
