@@ -214,11 +214,11 @@ def opened_file(file: SignedFile) -> Signed | None:
 
 
 def gaps(profile: Profile, span: Span) -> int:
-    """Return how many slots of a span have no row, between the first row and the end."""
-    if not profile.rows:
+    """Return how many slots have no row, from the first row in a span to its end."""
+    there = [row.target_time for row in profile.rows if row.target_time in span]
+    if not there:
         return 0
-    first, last = profile.rows[0].target_time, profile.rows[-1].target_time
-    return (last - first) // profile.period + 1 - len(profile.rows)
+    return (span.end - there[0]) // profile.period + 1 - len(there)
 
 
 def unusable(rows: Iterable[ProfileRow]) -> int:

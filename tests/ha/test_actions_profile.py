@@ -142,6 +142,32 @@ async def test_the_doubled_hour(
     assert total == pytest.approx(float(true[1] - true[0]))
 
 
+@pytest.mark.parametrize("gateway", [ThebenGateway, EmhGateway], indirect=True)
+async def test_missing(
+    hass: HomeAssistant, free: MockConfigEntry, gateway: Any
+) -> None:
+    """Slots without a row are counted from the first row on to the end, but not before."""
+    end = START.replace(minute=0)
+    start = end - 4 * QUARTER
+    before = (start - 2 * QUARTER, start - QUARTER)
+    for slot in (*before, start + 2 * QUARTER, end):
+        gateway.override(HOUSE, IMPORT, slot, istvalide="3")
+    answer = await act(
+        hass,
+        "get_load_profile",
+        device_id=device(hass, free, HOUSE),
+        start=start.isoformat(),
+        end=end.isoformat(),
+        register=IMPORT,
+    )
+    (one,) = answer["registers"]
+    assert [moment(row["end"]) for row in one["rows"]] == [
+        start + QUARTER,
+        start + 3 * QUARTER,
+    ]
+    assert one["missing"] == 2
+
+
 async def test_asked_again(
     hass: HomeAssistant, free: MockConfigEntry, gateway: Any
 ) -> None:
