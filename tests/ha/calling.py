@@ -9,15 +9,11 @@ from custom_components.smgw.const import DOMAIN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
-from .conftest import START
-
 HOUSE = "1emh0012345678"
 STAIRWELL = "1esy0060178981"
 GAS = "7els0045678901"
 IMPORT, EXPORT = "1-0:1.8.0", "1-0:2.8.0"
 QUARTER = timedelta(minutes=15)
-# The floor has passed since the set-up's session, and the hourly poll has not come.
-FREE = START + timedelta(minutes=14)
 
 
 def device(hass: HomeAssistant, entry: MockConfigEntry, meter: str) -> str:

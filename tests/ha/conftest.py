@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
+import logging
 from pathlib import Path
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from aiohttp import FormData
+from aiohttp.test_utils import TestClient
 from freezegun import api as freezegun_api
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -24,8 +26,8 @@ from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotEx
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.smgw import downloads, gentle
-from custom_components.smgw.const import DOMAIN
+from custom_components.smgw import downloads, gentle, importer
+from custom_components.smgw.const import CONF_INTERVAL, DOMAIN
 from custom_components.smgw.han import transport
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
@@ -33,10 +35,15 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
 from simulator.clock import SimClock
+from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
+from simulator.theben import ThebenGateway
 
 # A winter morning: 10:07 in Berlin, the newest reading is of 10:00.
 START = datetime(2026, 11, 20, 9, 7, tzinfo=UTC)
+# The floor has passed since the set-up's session, and an hourly poll has not come.
+FREE = START + timedelta(minutes=14)
+MAKERS = (PpcGateway, ThebenGateway, EmhGateway)
 
 
 @pytest.fixture
@@ -47,12 +54,21 @@ def hass_config_dir(hass_tmp_config_dir: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def custom_integration(enable_custom_integrations: None) -> None:
-    """Let Home Assistant load ours."""
+def custom_integration(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Let Home Assistant load ours. A recorder has to be there before it; else a clock that stands."""
+    if "recorder_mock" in request.fixturenames:
+        # Its fixtures have it print each statement.
+        caplog.set_level(logging.WARNING, "sqlalchemy.engine")
+        request.getfixturevalue("recorder_mock")
+    else:
+        request.getfixturevalue("clock")
+    request.getfixturevalue("enable_custom_integrations")
 
 
 @pytest.fixture(autouse=True)
-async def berlin(clock: SimClock, hass: HomeAssistant) -> None:
+async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
     """Live where the gateways are."""
     await hass.config.async_set_time_zone("Europe/Berlin")
 
@@ -70,6 +86,12 @@ def downloads_of_this_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 
 @pytest.fixture
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polls alone: nothing of the past is asked for."""
+    monkeypatch.setattr(importer, "KEPT", timedelta(0))
+
+
+@pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Snapshots that leave out what changes with every run."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
@@ -83,9 +105,21 @@ def clock(freezer: FrozenDateTimeFactory) -> SimClock:
 
 
 @pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A simulated gateway with the default house."""
-    with PpcGateway(clock=clock) as running:
+def gateway(
+    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
+) -> Generator[Any]:
+    """A simulated gateway with the default house: a PPC, or of the maker that a test names."""
+    maker = getattr(request, "param", PpcGateway)
+    with maker(clock=clock) as running:
+        yield running
+
+
+@pytest.fixture(params=MAKERS)
+def box(
+    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
+) -> Generator[Any]:
+    """A simulated gateway of each maker, or of those that a test names."""
+    with request.param(clock=clock) as running:
         yield running
 
 
@@ -100,6 +134,28 @@ async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry
     """The entry, set up and loaded."""
     await set_up(hass, entry)
     return entry
+
+
+@pytest.fixture
+def hourly(gateway: Any) -> MockConfigEntry:
+    """An entry that is read each hour, so that there is room for a session."""
+    return make_entry(gateway, **{CONF_INTERVAL: 60})
+
+
+@pytest.fixture
+async def free(
+    hass: HomeAssistant, hourly: MockConfigEntry, timeline: Timeline
+) -> MockConfigEntry:
+    """That entry, loaded, when its gateway bears a session."""
+    await set_up(hass, hourly)
+    await timeline.go_to(FREE)
+    return hourly
+
+
+@pytest.fixture
+async def stranger(hass_client_no_auth: ClientSessionGenerator) -> TestClient:
+    """A browser that is not logged in."""
+    return await hass_client_no_auth()
 
 
 def make_entry(gateway: PpcGateway, **options: object) -> MockConfigEntry:

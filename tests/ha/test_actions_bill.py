@@ -1,7 +1,7 @@
 """Bills recomputed, beside numbers that were computed another way."""
 
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,46 +10,23 @@ from zoneinfo import ZoneInfo
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smgw.const import CONF_INTERVAL
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
-from simulator.clock import SimClock
-from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
-from simulator.theben import ThebenGateway
 
-from .calling import FREE, GAS, HOUSE, IMPORT, QUARTER, act, device
-from .conftest import Timeline, make_entry
+from .calling import GAS, HOUSE, IMPORT, QUARTER, act, device
+from .conftest import FREE, Timeline
 
 BERLIN = ZoneInfo("Europe/Berlin")
-MAKERS = [PpcGateway, ThebenGateway, EmhGateway]
-PPC = pytest.mark.parametrize("gateway", [PpcGateway], indirect=True)
+PPC = pytest.mark.parametrize("box", [PpcGateway], indirect=True)
 OCTOBER = {"first_day": "2026-10-01", "last_day": "2026-10-31"}
 NIGHT = {"stage": 2, "from": "22:00", "to": "06:00"}
 
 
-@pytest.fixture(params=MAKERS, ids=lambda kind: kind.__name__)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
+@pytest.fixture
+def gateway(box: Any) -> Any:
     """A simulated gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
-
-
-@pytest.fixture
-def entry(gateway: Any) -> MockConfigEntry:
-    """An entry that is read each hour, so that there is room for a session."""
-    return make_entry(gateway, **{CONF_INTERVAL: 60})
-
-
-@pytest.fixture
-async def free(
-    hass: HomeAssistant, loaded: MockConfigEntry, timeline: Timeline
-) -> MockConfigEntry:
-    """The entry, loaded, when its gateway bears a session."""
-    await timeline.go_to(FREE)
-    return loaded
+    return box
 
 
 async def bill(

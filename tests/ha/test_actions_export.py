@@ -1,6 +1,5 @@
 """Exports: written, fetched over HTTP by a signed address, and read again."""
 
-from collections.abc import Generator
 import csv
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,48 +24,20 @@ from custom_components.smgw.export import cms
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from simulator.clock import SimClock
-from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
-from simulator.theben import ThebenGateway
 
-from .calling import FREE, HOUSE, IMPORT, QUARTER, act, device, moment
-from .conftest import START, Timeline, make_entry, restart, set_up
+from .calling import HOUSE, IMPORT, QUARTER, act, device, moment
+from .conftest import FREE, MAKERS, START, Timeline, restart, set_up
 
 DAY = timedelta(days=1)
 END = START.replace(minute=0)
-MAKERS = [PpcGateway, ThebenGateway, EmhGateway]
-PPC = pytest.mark.parametrize("gateway", [PpcGateway], indirect=True)
+PPC = pytest.mark.parametrize("box", [PpcGateway], indirect=True)
 
 
-@pytest.fixture(params=MAKERS, ids=lambda kind: kind.__name__)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
+@pytest.fixture
+def gateway(box: Any) -> Any:
     """A simulated gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
-
-
-@pytest.fixture
-def entry(gateway: Any) -> MockConfigEntry:
-    """An entry that is read each hour, so that there is room for a session."""
-    return make_entry(gateway, **{CONF_INTERVAL: 60})
-
-
-@pytest.fixture
-async def free(
-    hass: HomeAssistant, loaded: MockConfigEntry, timeline: Timeline
-) -> MockConfigEntry:
-    """The entry, loaded, when its gateway bears a session."""
-    await timeline.go_to(FREE)
-    return loaded
-
-
-@pytest.fixture
-async def stranger(hass_client_no_auth: ClientSessionGenerator) -> TestClient:
-    """A browser that is not logged in."""
-    return await hass_client_no_auth()
+    return box
 
 
 def folder(hass: HomeAssistant) -> Path:
@@ -194,18 +165,18 @@ async def test_the_first_signer_is_remembered(
 async def test_another_signer(
     hass: HomeAssistant,
     hass_storage: dict[str, Any],
-    entry: MockConfigEntry,
+    hourly: MockConfigEntry,
     gateway: PpcGateway,
     timeline: Timeline,
 ) -> None:
     """A key that is not the one first seen is told."""
     key = f"smgw.{gateway.gateway_id.lower()}"
     hass_storage[key] = {"version": 1, "key": key, "data": {"signer": "0" * 64}}
-    await set_up(hass, entry)
+    await set_up(hass, hourly)
     for number, kind in enumerate(("original", "csv")):
         # Originals are kept by themselves: each needs a session.
         await timeline.go_to(FREE + number * timedelta(minutes=14))
-        seal = (await export(hass, entry, kind))["seal"]
+        seal = (await export(hass, hourly, kind))["seal"]
         assert seal["verdict"] == "intact_unknown"
         assert "the signer is not known" in seal["text"]
         assert seal["first_seen_now"] is False
@@ -238,7 +209,7 @@ async def test_broken(
     assert answer["seal"]["verdict"] == "intact_known"
 
 
-@pytest.mark.parametrize("gateway", MAKERS[1:], indirect=True)
+@pytest.mark.parametrize("box", MAKERS[1:], indirect=True)
 async def test_no_original(hass: HomeAssistant, free: MockConfigEntry) -> None:
     """The makers with a JSON interface sign no files."""
     with pytest.raises(ServiceValidationError) as error:
@@ -301,13 +272,13 @@ async def test_gone_with_the_gateway(
 
 @PPC
 async def test_gone_after_a_restart(
-    hass: HomeAssistant, entry: MockConfigEntry
+    hass: HomeAssistant, hourly: MockConfigEntry
 ) -> None:
     """What an earlier run has left is removed at the start: no address leads to it."""
     folder(hass).mkdir(parents=True)
     left = folder(hass) / "left"
     left.write_bytes(b"a household's quarter hours")
-    await set_up(hass, entry)
+    await set_up(hass, hourly)
     assert not left.exists()
 
 
@@ -336,7 +307,7 @@ async def choose_roots(
 async def test_roots_of_the_owner(
     hass: HomeAssistant,
     hass_storage: dict[str, Any],
-    entry: MockConfigEntry,
+    hourly: MockConfigEntry,
     gateway: PpcGateway,
     hass_client_no_auth: ClientSessionGenerator,
     timeline: Timeline,
@@ -344,17 +315,17 @@ async def test_roots_of_the_owner(
     """A key that is not the first one is known if a certificate of the owner's vouches for it."""
     key = f"smgw.{gateway.gateway_id.lower()}"
     hass_storage[key] = {"version": 1, "key": key, "data": {"signer": "0" * 64}}
-    await set_up(hass, entry)
+    await set_up(hass, hourly)
     await timeline.go_to(FREE)
     stranger = await hass_client_no_auth()
-    answer = await export(hass, entry, "original")
+    answer = await export(hass, hourly, "original")
     assert answer["seal"]["verdict"] == "intact_unknown"
     signer = cms.open_signed(await fetch(stranger, answer)).signer
     assert signer is not None
     own = signer.public_bytes(Encoding.PEM).decode()
 
     for bad in ("none", own[:200]):
-        result = await choose_roots(hass, entry, bad)
+        result = await choose_roots(hass, hourly, bad)
         assert result["errors"] == {"signer_roots": "not_certificates"}
     hour = FREE
     # Another's vouches for nobody.
@@ -362,13 +333,13 @@ async def test_roots_of_the_owner(
         (gateway.certificate_pem, "intact_unknown"),
         (own, "intact_known"),
     ):
-        result = await choose_roots(hass, entry, text)
+        result = await choose_roots(hass, hourly, text)
         assert result["type"] is FlowResultType.CREATE_ENTRY
-        assert entry.options[CONF_INTERVAL] == 60
+        assert hourly.options[CONF_INTERVAL] == 60
         hour += timedelta(hours=1)
         await timeline.go_to(hour)
         await timeline.go_to(hour + timedelta(minutes=14))
-        seal = (await export(hass, entry, "original"))["seal"]
+        seal = (await export(hass, hourly, "original"))["seal"]
         assert seal["verdict"] == verdict
-    await choose_roots(hass, entry, "")
-    assert entry.options == {CONF_INTERVAL: 60}
+    await choose_roots(hass, hourly, "")
+    assert hourly.options == {CONF_INTERVAL: 60}

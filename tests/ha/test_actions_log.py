@@ -1,51 +1,26 @@
 """The consumer log of a span as an answer, of each maker."""
 
-from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smgw.const import CONF_INTERVAL
 from custom_components.smgw.han.log_kinds import LogKind
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
-from simulator.clock import SimClock
-from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
-from simulator.theben import ThebenGateway
 
-from .calling import FREE, act, moment
-from .conftest import START, Timeline, make_entry
+from .calling import act, moment
+from .conftest import START
 
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(
-    params=[PpcGateway, ThebenGateway, EmhGateway], ids=lambda kind: kind.__name__
-)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
+@pytest.fixture
+def gateway(box: Any) -> Any:
     """A simulated gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
-
-
-@pytest.fixture
-def entry(gateway: Any) -> MockConfigEntry:
-    """An entry that is read each hour, so that there is room for a session."""
-    return make_entry(gateway, **{CONF_INTERVAL: 60})
-
-
-@pytest.fixture
-async def free(
-    hass: HomeAssistant, loaded: MockConfigEntry, timeline: Timeline
-) -> MockConfigEntry:
-    """The entry, loaded, when its gateway bears a session."""
-    await timeline.go_to(FREE)
-    return loaded
+    return box
 
 
 async def test_four_weeks(

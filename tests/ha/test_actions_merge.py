@@ -4,7 +4,6 @@ from collections.abc import Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-import logging
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -41,22 +40,7 @@ from .conftest import START, Timeline, set_up
 HOUR = timedelta(hours=1)
 TEN = START.replace(minute=0)
 STATISTIC = "smgw:eppc0210123456_1emh0012345678_1_0_1_8_0"
-
-
-@pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
+pytestmark = pytest.mark.usefixtures("recorder_mock")
 
 
 @pytest.fixture

@@ -1,51 +1,29 @@
 """The quarter hours of a meter as an answer, of each maker, beside the true registers."""
 
-from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
-from custom_components.smgw.const import CONF_INTERVAL, DOMAIN
+from custom_components.smgw.const import DOMAIN
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.helpers import device_registry as dr
-from simulator.clock import SimClock
 from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
 
-from .calling import EXPORT, FREE, GAS, HOUSE, IMPORT, QUARTER, act, device, moment
-from .conftest import START, Timeline, make_entry
+from .calling import EXPORT, GAS, HOUSE, IMPORT, QUARTER, act, device, moment
+from .conftest import START
 
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(
-    params=[PpcGateway, ThebenGateway, EmhGateway], ids=lambda kind: kind.__name__
-)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
+@pytest.fixture
+def gateway(box: Any) -> Any:
     """A simulated gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
-
-
-@pytest.fixture
-def entry(gateway: Any) -> MockConfigEntry:
-    """An entry that is read each hour, so that there is room for a session."""
-    return make_entry(gateway, **{CONF_INTERVAL: 60})
-
-
-@pytest.fixture
-async def free(
-    hass: HomeAssistant, loaded: MockConfigEntry, timeline: Timeline
-) -> MockConfigEntry:
-    """The entry, loaded, when its gateway bears a session."""
-    await timeline.go_to(FREE)
-    return loaded
+    return box
 
 
 async def test_a_day(hass: HomeAssistant, free: MockConfigEntry, gateway: Any) -> None:
@@ -142,7 +120,7 @@ async def test_the_doubled_hour(
     assert total == pytest.approx(float(true[1] - true[0]))
 
 
-@pytest.mark.parametrize("gateway", [ThebenGateway, EmhGateway], indirect=True)
+@pytest.mark.parametrize("box", [ThebenGateway, EmhGateway], indirect=True)
 async def test_missing(
     hass: HomeAssistant, free: MockConfigEntry, gateway: Any
 ) -> None:

@@ -6,13 +6,12 @@ from datetime import timedelta
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smgw.const import CONF_INTERVAL
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from simulator.ppc import PpcGateway
 
-from .calling import FREE, HOUSE, IMPORT, act, device
-from .conftest import START, Timeline, make_entry, set_up
+from .calling import HOUSE, IMPORT, act, device
+from .conftest import FREE, START, Timeline
 
 DAY = timedelta(days=1)
 END = START.replace(minute=0)
@@ -48,14 +47,11 @@ async def test_with_the_next_poll(
 
 
 async def test_it_goes_on(
-    hass: HomeAssistant, gateway: PpcGateway, timeline: Timeline
+    hass: HomeAssistant, free: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
 ) -> None:
     """A session that ends in the middle: how far it came, and the rest later."""
-    entry = make_entry(gateway, **{CONF_INTERVAL: 60})
-    await set_up(hass, entry)
-    await timeline.go_to(FREE)
     data = {
-        "device_id": device(hass, entry, HOUSE),
+        "device_id": device(hass, free, HOUSE),
         "start": (END - 70 * DAY).isoformat(),
         "end": END.isoformat(),
         "register": IMPORT,

@@ -1,6 +1,5 @@
 """Read-outs for the transparency software: read again, with all that belongs to a contract."""
 
-from collections.abc import Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,49 +8,23 @@ from typing import Any
 from aiohttp.test_utils import TestClient
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.smgw.const import CONF_INTERVAL
 from custom_components.smgw.export import ar2418_reader
 from custom_components.smgw.export.document import ReadingList
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
-from simulator.clock import BERLIN, SimClock
+from simulator.clock import BERLIN
 from tests.export import ar2418_rules
 
-from .calling import EXPORT, FREE, IMPORT, act, moment
-from .conftest import Timeline, make_entry
-from .test_actions_export import DAY, END, MAKERS, export, fetch, true
+from .calling import EXPORT, IMPORT, act, moment
+from .conftest import Timeline
+from .test_actions_export import DAY, END, export, fetch, true
 
 
-@pytest.fixture(params=MAKERS, ids=lambda kind: kind.__name__)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
+@pytest.fixture
+def gateway(box: Any) -> Any:
     """A simulated gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
-
-
-@pytest.fixture
-def entry(gateway: Any) -> MockConfigEntry:
-    """An entry that is read each hour, so that there is room for a session."""
-    return make_entry(gateway, **{CONF_INTERVAL: 60})
-
-
-@pytest.fixture
-async def free(
-    hass: HomeAssistant, loaded: MockConfigEntry, timeline: Timeline
-) -> MockConfigEntry:
-    """The entry, loaded, when its gateway bears a session."""
-    await timeline.go_to(FREE)
-    return loaded
-
-
-@pytest.fixture
-async def stranger(hass_client_no_auth: ClientSessionGenerator) -> TestClient:
-    """A browser that is not logged in."""
-    return await hass_client_no_auth()
+    return box
 
 
 async def test_xml(

@@ -1,6 +1,5 @@
 """What was read before a restart is what later readings are judged by."""
 
-from collections.abc import Generator
 from datetime import timedelta
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
-from simulator.clock import SimClock
 from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
@@ -21,13 +19,10 @@ QUARTER = timedelta(minutes=15)
 METER, IMPORT = "1esy0060178981", "1-0:1.8.0"
 
 
-@pytest.fixture(params=[PpcGateway, ThebenGateway, EmhGateway])
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Gateway]:
-    """A gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
+@pytest.fixture
+def gateway(box: Gateway) -> Gateway:
+    """A simulated gateway of each maker."""
+    return box
 
 
 async def test_no_older_reading_after_a_restart(

@@ -1,6 +1,5 @@
 """Contracts of a gateway as sensors and repair issues, and the registers kept for them."""
 
-from collections.abc import Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,7 +22,6 @@ from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 from simulator.scenario import Contract
-from simulator.theben import ThebenGateway
 
 from .conftest import START, Timeline, make_entry, restart, set_up
 from .test_coordinator import SETTLED
@@ -37,15 +35,6 @@ ENDED = "01005e318027.taf011esy0060178981.sm"
 SUCCESSOR = "01005e318027.taf021esy0060178981.sm"
 SLOT = START.replace(minute=30) + SETTLED
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(params=[PpcGateway, ThebenGateway, EmhGateway])
-def box(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
-    """A gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
 
 
 @pytest.fixture

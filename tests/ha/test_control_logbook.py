@@ -1,8 +1,6 @@
 """What Home Assistant's logbook says about commands: over its own API."""
 
-from datetime import timedelta
 from http import HTTPStatus
-import logging
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -17,7 +15,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.smgw import importer
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -38,29 +35,7 @@ from .control_home import (
 )
 
 LAMP = "input_boolean.lamp"
-
-
-@pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    # The fixtures of the recorder have it print each statement.
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Polls alone: nothing of the past is asked for."""
-    monkeypatch.setattr(importer, "KEPT", timedelta(0))
+pytestmark = pytest.mark.usefixtures("recorder_mock", "nothing_kept")
 
 
 @pytest.fixture(params=["en", "de"])

@@ -1,6 +1,6 @@
 """Meters that come, go and are exchanged, behind a gateway of each maker."""
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,11 +13,8 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
-from simulator.clock import SimClock
-from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
-from simulator.theben import ThebenGateway
 
 from .conftest import START, Timeline, fresh_token, restart, set_up
 from .test_coordinator import SETTLED
@@ -31,15 +28,10 @@ EXPORT = "1-0:2.8.0"
 type Delete = Callable[[str], Awaitable[bool]]
 
 
-@pytest.fixture(
-    params=[PpcGateway, ThebenGateway, EmhGateway], ids=lambda kind: kind.__name__
-)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
+@pytest.fixture
+def gateway(box: Any) -> Any:
     """A simulated gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
+    return box
 
 
 @pytest.fixture
@@ -170,7 +162,7 @@ async def test_deleted_meter_comes_back(
     assert state(hass, gateway, gas, "7-0:3.0.0") not in (None, STATE_UNAVAILABLE)
 
 
-@pytest.mark.parametrize("gateway", [PpcGateway], indirect=True)
+@pytest.mark.parametrize("box", [PpcGateway], indirect=True)
 async def test_exchange_behind_two_logins(
     hass: HomeAssistant,
     gateway: PpcGateway,

@@ -3,7 +3,6 @@
 from collections.abc import Generator
 from datetime import datetime, timedelta
 from itertools import pairwise
-import logging
 from typing import Any
 
 import pytest
@@ -39,22 +38,7 @@ DAY = timedelta(days=1)
 WEEK = 7 * DAY
 BOTH = ("1-0:1.8.0", "1-0:2.8.0")
 NINE = START.replace(minute=0)
-
-
-@pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
+pytestmark = pytest.mark.usefixtures("recorder_mock")
 
 
 @pytest.fixture(autouse=True)

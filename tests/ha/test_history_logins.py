@@ -2,7 +2,6 @@
 
 from collections.abc import Generator
 from datetime import timedelta
-import logging
 import threading
 from types import MappingProxyType
 
@@ -30,22 +29,13 @@ DAY = timedelta(days=1)
 NINE = START.replace(minute=0)
 
 
+pytestmark = pytest.mark.usefixtures("recorder_mock")
+
+
 @pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Want four days."""
     monkeypatch.setattr(importer, "KEPT", 4 * DAY)
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The consumer log as an event entity: each entry of others once, none of our own."""
 
-from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,25 +17,14 @@ from homeassistant.core import (
 )
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.util import dt as dt_util
-from simulator.clock import SimClock
 from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
-from simulator.theben import ThebenGateway
 
 from .conftest import START, Timeline, make_entry, restart, set_up
 from .test_coordinator import SETTLED
 
 SLOT = START.replace(minute=30) + SETTLED
 NEXT_DAY = SLOT + timedelta(days=1)
-
-
-@pytest.fixture(params=[PpcGateway, ThebenGateway, EmhGateway])
-def box(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
-    """A gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
 
 
 @pytest.fixture

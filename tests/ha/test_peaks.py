@@ -1,6 +1,5 @@
 """Quarter hours: the highest of the month, the last one, yesterday; unknown if not certain."""
 
-from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,10 +17,7 @@ from custom_components.smgw.quarters import Quarters
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
-from simulator.clock import SimClock
-from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
-from simulator.theben import ThebenGateway
 
 from .conftest import START, Timeline, make_entry, restart, set_up
 from .test_coordinator import SETTLED
@@ -35,15 +31,6 @@ SLOT = START.replace(minute=0)
 """The newest slot at the start."""
 MONTH = datetime.fromisoformat("2026-11-01T00:00+01:00")
 TODAY = datetime.fromisoformat("2026-11-20T00:00+01:00")
-
-
-@pytest.fixture(params=[PpcGateway, ThebenGateway, EmhGateway])
-def box(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
-    """A gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Polls on the full hour become statistics, to the last digit of the registers."""
 
-from collections.abc import Generator
 from datetime import datetime, timedelta
-import logging
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 from sqlalchemy.exc import OperationalError
 
-from custom_components.smgw import importer, writer
+from custom_components.smgw import writer
 from homeassistant.components.recorder.statistics import (
     StatisticsRow,
     list_statistic_ids,
@@ -35,38 +33,7 @@ HOUR = timedelta(hours=1)
 TEN = START.replace(hour=10, minute=0)
 HOUSE = ("1emh0012345678", "1-0:1.8.0")
 GAS = ("7els0045678901", "7-0:3.0.0")
-
-
-@pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    # The fixtures of the recorder have it print each statement.
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Polls alone: nothing of the past is asked for."""
-    monkeypatch.setattr(importer, "KEPT", timedelta(0))
-
-
-@pytest.fixture(params=[PpcGateway], ids=lambda kind: kind.__name__)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
-    """A simulated gateway, of each maker where a test asks for them."""
-    with request.param(clock=clock) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("recorder_mock", "nothing_kept")
 
 
 def id_of(gateway: Any, meter: str, code: str) -> str:

@@ -1,7 +1,6 @@
 """What was recorded of a meter outlives its device."""
 
 from datetime import timedelta
-import logging
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -10,7 +9,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     do_adhoc_statistics,
 )
 
-from custom_components.smgw import importer
 from custom_components.smgw.const import DOMAIN
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
@@ -22,25 +20,7 @@ from .conftest import START, Timeline, set_up
 from .test_coordinator import SETTLED
 from .test_exchange import EXPORT, OLD, QUARTER, SLOT, devices, exchange, state
 
-
-@pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    # The gateway's history takes the recorder its time, and is not meant here.
-    monkeypatch.setattr(importer, "KEPT", timedelta(0))
-    # The fixtures of the recorder have it print each statement.
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
+pytestmark = pytest.mark.usefixtures("recorder_mock", "nothing_kept")
 
 
 async def test_statistics_of_the_old_meter_stay(

@@ -1,6 +1,5 @@
 """What gateways say of their values and of themselves, as the owner sees it."""
 
-from collections.abc import Generator
 import json
 from pathlib import Path
 from typing import Any
@@ -28,21 +27,14 @@ IMPORT = f"{HOUSE}_1-0:2.8.0"
 STATUS = f"{HOUSE}_reading_status"
 
 
-@pytest.fixture(
-    params=[PpcGateway, ThebenGateway, EmhGateway], ids=lambda kind: kind.__name__
-)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
+@pytest.fixture
+def gateway(box: Any) -> Any:
     """A simulated gateway of each maker."""
-    with request.param(clock=clock) as running:
-        yield running
+    return box
 
 
-only_theben = pytest.mark.parametrize("gateway", [ThebenGateway], indirect=True)
-json_makers = pytest.mark.parametrize(
-    "gateway", [ThebenGateway, EmhGateway], indirect=True
-)
+only_theben = pytest.mark.parametrize("box", [ThebenGateway], indirect=True)
+json_makers = pytest.mark.parametrize("box", [ThebenGateway, EmhGateway], indirect=True)
 
 
 def entity_id(hass: HomeAssistant, gateway: Any, key: str) -> str | None:
@@ -106,7 +98,7 @@ async def test_not_used(
     assert shown(hass, gateway, STATUS) == "good"
 
 
-@pytest.mark.parametrize("gateway", [PpcGateway], indirect=True)
+@pytest.mark.parametrize("box", [PpcGateway], indirect=True)
 @pytest.mark.parametrize(
     ("validity", "status"), [("2", "unusable"), ("3", STATE_UNKNOWN)]
 )
@@ -158,7 +150,7 @@ async def test_gateway_state(
     assert shown(hass, gateway, "state") == state
 
 
-@pytest.mark.parametrize("gateway", [PpcGateway, EmhGateway], indirect=True)
+@pytest.mark.parametrize("box", [PpcGateway, EmhGateway], indirect=True)
 async def test_no_gateway_state(
     hass: HomeAssistant, gateway: Any, loaded: MockConfigEntry
 ) -> None:

@@ -29,17 +29,7 @@ assert OBIS is not None
 REGISTER = Register(
     meter_id="1EMH0012345678", obis=OBIS, unit=Unit.KILOWATT_HOUR, name=""
 )
-
-
-@pytest.fixture(autouse=True)
-def custom_integration(recorder_mock: None, enable_custom_integrations: None) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
+pytestmark = pytest.mark.usefixtures("recorder_mock")
 
 
 def counted(first: int, last: int) -> Counted:

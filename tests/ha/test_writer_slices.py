@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-import logging
 from random import Random
 
 import pytest
@@ -26,27 +25,12 @@ BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 STATISTIC = "smgw:eppc0210123456_1emh0012345678_1_0_1_8_0"
 OBIS = Obis.parse("1-0:1.8.0")
 assert OBIS
+pytestmark = pytest.mark.usefixtures("recorder_mock")
 
 
 def register(unit: Unit = Unit.KILOWATT_HOUR) -> Register:
     """Return a register of a meter."""
     return Register(meter_id="1EMH0012345678", obis=OBIS, unit=unit, name="Bezug")
-
-
-@pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
 
 
 @pytest.fixture
