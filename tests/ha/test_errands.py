@@ -173,22 +173,26 @@ class Endless(Asker):
         self.ended = dt_util.utcnow()
 
 
+@pytest.fixture
+def endless(freezer: FrozenDateTimeFactory, clock: SimClock) -> Endless:
+    """Such an errand."""
+    return Endless(freezer, clock)
+
+
 async def test_the_next_poll_goes_first(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     gateway: PpcGateway,
     timeline: Timeline,
-    freezer: FrozenDateTimeFactory,
-    clock: SimClock,
+    endless: Endless,
 ) -> None:
     """A ride ends before the next slot, whatever is left to ask."""
-    errand = Endless(freezer, clock)
-    unregister = coordinator_of(loaded).errands.async_register(errand)
+    unregister = coordinator_of(loaded).errands.async_register(endless)
     gateway.clear_requests()
     await timeline.go_to(SLOT)
-    assert 20 < len(errand.done) < 40
-    assert errand.ended is not None
-    assert errand.ended < START.replace(minute=45)
+    assert 20 < len(endless.done) < 40
+    assert endless.ended is not None
+    assert endless.ended < START.replace(minute=45)
     assert gateway.open_sessions == 0
     await timeline.go_to(START.replace(minute=45) + SETTLED)
     assert hass.states.get(STAIRWELL).state == value_at(
@@ -198,27 +202,21 @@ async def test_the_next_poll_goes_first(
     assert len(starts) == 2
     assert starts[1] <= START.replace(minute=45) + SETTLED
     unregister()
-    asked = len(errand.done)
+    asked = len(endless.done)
     await timeline.go_to(START.replace(hour=10, minute=0) + SETTLED)
-    assert len(errand.done) == asked
+    assert len(endless.done) == asked
 
 
 async def test_a_slot_that_is_left_out_ends_no_ride(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    gateway: PpcGateway,
-    timeline: Timeline,
-    freezer: FrozenDateTimeFactory,
-    clock: SimClock,
+    hass: HomeAssistant, loaded: MockConfigEntry, endless: Endless
 ) -> None:
     """Nobody is kept waiting at 10:16: what was opened at 10:07 is too near."""
-    errand = Endless(freezer, clock)
     coordinator = coordinator_of(loaded)
-    coordinator.errands.async_register(errand)
+    coordinator.errands.async_register(endless)
     assert coordinator.errands.async_open(list(coordinator.logins), Kind.FIRST)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert errand.ended is not None
-    assert START.replace(minute=18) < errand.ended < START.replace(minute=20)
+    assert endless.ended is not None
+    assert START.replace(minute=18) < endless.ended < START.replace(minute=20)
 
 
 @pytest.mark.parametrize("fault", ["drop_mid_answer", "server_error", "garbage_body"])
