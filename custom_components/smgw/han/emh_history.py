@@ -28,7 +28,7 @@ from .jsonlarge import aside
 from .jsonsession import BadRequest, JsonSession, NotThere
 from .localtime import BERLIN
 from .model import Skipped
-from .profiles import ProfileBuilder, built
+from .profiles import ProfileBuilder, slice_of
 
 _ORIGIN = "/json/metering/origin/"
 _DERIVED = "/json/metering/derived"
@@ -94,13 +94,7 @@ class EmhHistory:
             for code, (register, found) in source.items():
                 builder = builders.setdefault(code, ProfileBuilder(register))
                 builder.add(found)
-        profiles = await built(builders, span, skipped)
-        return ProfileSlice(
-            meter_id=meter_id,
-            span=span,
-            profiles=profiles,
-            skipped=tuple(skipped),
-        )
+        return await slice_of(meter_id, span, builders, skipped)
 
     async def derived(
         self, contract: Contract, period: BillingPeriod | None

@@ -123,14 +123,7 @@ class PpcDriver:
         It is not logged out from: the session ends with the restart (observed). The text
         of the answer is not known; what is no refusal is taken for a yes.
         """
-        async with (
-            self._transport.queue,
-            self._transport.connect(account) as connection,
-            open_session(
-                connection, self._transport.timeouts.farewell, self._now
-            ) as session,
-        ):
-            await log_in(session)
+        async with self._logged_in(account) as session:
             try:
                 page = await session.post("selftest")
             except ConnectionCut:
@@ -145,6 +138,12 @@ class PpcDriver:
     @asynccontextmanager
     async def history(self, account: Account) -> AsyncIterator[HistorySession]:
         """Open a session for what the gateway keeps, in the queue's turn."""
+        async with self._logged_in(account) as session:
+            yield PpcHistory(session, self._memory, self._now)
+
+    @asynccontextmanager
+    async def _logged_in(self, account: Account) -> AsyncIterator[Session]:
+        """Open a session by the welcome page, in the queue's turn."""
         async with (
             self._transport.queue,
             self._transport.connect(account) as connection,
@@ -153,7 +152,7 @@ class PpcDriver:
             ) as session,
         ):
             await log_in(session)
-            yield PpcHistory(session, self._memory, self._now)
+            yield session
 
     async def _enter(self, stack: AsyncExitStack, account: Account) -> Visit:
         """Open a session that has read the newest values, to be closed by `stack`."""

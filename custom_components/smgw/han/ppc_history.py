@@ -31,7 +31,7 @@ from .localtime import BERLIN
 from .model import Skipped
 from .ppc_cms import Found
 from .ppc_session import Session
-from .profiles import ProfileBuilder, built, newest
+from .profiles import ProfileBuilder, newest, slice_of
 from .transport import Answer
 
 # 85 days of two registers came in one export on newer firmware (observed); older
@@ -268,14 +268,7 @@ async def _slice(
     for code, (register, rows) in found.items():
         builders[code] = ProfileBuilder(register)
         builders[code].add(rows)
-    profiles = await built(builders, span, skipped)
-    return ProfileSlice(
-        meter_id=meter_id,
-        span=span,
-        profiles=profiles,
-        skipped=tuple(skipped),
-        signed=signed,
-    )
+    return await slice_of(meter_id, span, builders, skipped, signed)
 
 
 async def _content(answer: Answer) -> bytes:

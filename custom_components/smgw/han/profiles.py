@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from itertools import chain
 
-from .history import Profile, ProfileRow, Span
+from .history import Profile, ProfileRow, ProfileSlice, SignedFile, Span
 from .jsonlarge import aside
 from .model import Register, Skipped
 from .slots import QUARTER, period_of, slots_of
@@ -69,16 +69,26 @@ class ProfileBuilder:
         )
 
 
-async def built(
-    builders: Mapping[str, ProfileBuilder], span: Span, skipped: list[Skipped]
-) -> dict[str, Profile]:
+async def slice_of(
+    meter_id: str,
+    span: Span,
+    builders: Mapping[str, ProfileBuilder],
+    skipped: list[Skipped],
+    signed: SignedFile | None = None,
+) -> ProfileSlice:
     """Return the profiles that have rows; made in a worker thread, one by one."""
     profiles = {}
     for code, builder in builders.items():
         profile = await aside(partial(builder.build, span, skipped))
         if profile.rows:
             profiles[code] = profile
-    return profiles
+    return ProfileSlice(
+        meter_id=meter_id,
+        span=span,
+        profiles=profiles,
+        skipped=tuple(skipped),
+        signed=signed,
+    )
 
 
 def newest(span: Span, longest: timedelta) -> Span:

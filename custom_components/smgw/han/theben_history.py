@@ -22,7 +22,7 @@ from .history import (
 )
 from .jsonsession import BadRequest, JsonSession
 from .model import Skipped
-from .profiles import ProfileBuilder, built, newest
+from .profiles import ProfileBuilder, newest, slice_of
 from .theben_contracts import NOT_KEPT, contracts, overlaps
 from .theben_pages import UsagePoint
 
@@ -108,13 +108,7 @@ class ThebenHistory:
                     continue
                 builder.add(source)
                 covered.setdefault(code, []).append(window)
-        profiles = await built(builders, span, skipped)
-        return ProfileSlice(
-            meter_id=meter_id,
-            span=span,
-            profiles=profiles,
-            skipped=tuple(skipped),
-        )
+        return await slice_of(meter_id, span, builders, skipped)
 
     async def derived(
         self, contract: Contract, period: BillingPeriod | None
