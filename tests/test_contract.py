@@ -243,6 +243,45 @@ def test_services_yaml() -> None:
             assert texts[name]["fields"][field]["description"]
 
 
+def test_the_map_names_all_files() -> None:
+    """Each module is in the map's table of its room, and each file named there exists."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    _, *parts = re.split(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    named: set[Path] = set()
+    for head, body in zip(parts[::2], parts[1::2], strict=True):
+        room = re.match(r"`(\w+)/`", head)
+        if room is None and head != "Rooms":
+            continue
+        folder = INTEGRATION / room[1] if room else INTEGRATION
+        for pattern in re.findall(r"`([\w*]+\.py)`", body):
+            found = set(folder.glob(pattern)) or set(INTEGRATION.glob(pattern))
+            assert found, f"docs/architecture.md: there is no {pattern} in {head}"
+            named |= found
+    modules = {path for path in INTEGRATION.rglob("*.py") if path.stem != "__init__"}
+    assert modules <= named, "docs/architecture.md does not name them"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")],
+    ids=lambda page: page.name,
+)
+def test_pages_lead_to_what_exists(page: Path) -> None:
+    """Links, anchors and paths of the pages for people; without the net."""
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:docs|script|simulator|tests)/[^` ]+)`", text):
+        assert (ROOT / path).exists(), path
+    anchors = {
+        re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
+        for head in re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    }
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        if link.startswith("#"):
+            assert link[1:] in anchors, link
+        elif not urlsplit(link).scheme:
+            assert (page.parent / link.partition("#")[0]).exists(), link
+
+
 def test_quality_scale() -> None:
     """Every rule of the scale is answered, an exemption with its reason."""
     known = set(QUALITY_RULES.split())
