@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from typing import Any, override
 
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
+from homeassistant.const import STATE_OFF, STATE_ON
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.restore_state import RestoreEntity
 
 from .bridge.room import ControlRoom
 from .bridge.setup import OWNER
@@ -50,7 +52,7 @@ def _switches(room: ControlRoom) -> Iterator[Addition]:
         )
 
 
-class ClsSwitch(OwnedEntity, SwitchEntity):
+class ClsSwitch(OwnedEntity, SwitchEntity, RestoreEntity):
     """One CLS switch."""
 
     def __init__(self, room: ControlRoom, switch: SwitchConfig) -> None:
@@ -62,6 +64,14 @@ class ClsSwitch(OwnedEntity, SwitchEntity):
             DeviceInfo(name=switch.name, model="CLS switch"),
         )
         self.switch_id = switch.switch_id
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the picture; what nothing holds and nothing drives is as it was left."""
+        last = await self.async_get_last_state()
+        if last is not None and last.state in (STATE_ON, STATE_OFF):
+            self.room.home.was_left(self.switch_id, last.state == STATE_ON)
+        await super().async_added_to_hass()
 
     @property
     @override

@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.smgw.control.command import Release
+from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
@@ -97,6 +98,55 @@ async def test_a_participant_sets_a_switch(
     assert state_of(hass, home, ALONE) == "off"
     receipts = await room_of(home).ledger.receipts(SUPPLIER, answer.transaction_id)
     assert [receipt["receipt"]["state"] for receipt in receipts] == ["expired"]
+
+
+async def test_left_as_it_is(
+    hass: HomeAssistant, entry: MockConfigEntry, timeline: Timeline
+) -> None:
+    """A switch without a state of rest keeps what it showed, also over a restart."""
+    home = with_subentries(
+        entry, supplier(), cls_switch(ALONE, "Tarifsignal", participants=[SUPPLIER])
+    )
+    assert await set_up(hass, home)
+    assert state_of(hass, home, ALONE) == "off"
+    for value in (True, False, True):
+        await order(hass, home, SUPPLIER, item(ALONE, value), until=hours(1))
+        await timeline.pass_by(hours=1, seconds=1)
+        state, attributes = shown(hass, home, "switch", "ALONE_switch")
+        assert (state == "on", attributes["set_by"]) == (value, None)
+        reading = room_of(home).home.read(ALONE)
+        assert reading is not None
+        assert reading.value is value
+    await restart(hass, home, timeline)
+    assert state_of(hass, home, ALONE) == "on"
+    await order(hass, home, SUPPLIER, item(ALONE, False), until=hours(1))
+    await timeline.pass_by(hours=1, seconds=1)
+    assert state_of(hass, home, ALONE) == "off"
+
+
+async def test_what_happens_to_a_command(
+    hass: HomeAssistant, home: MockConfigEntry, timeline: Timeline
+) -> None:
+    """The participant's event entity follows a command from its coming to its end, with the reason."""
+    commands = entity(hass, "event", f"{SUPPLIER}_commands", home.unique_id or "")
+    heard = async_capture_events(hass, EVENT_STATE_CHANGED)
+    await order(hass, home, SUPPLIER, item(ALONE, True), until=hours(1))
+    await timeline.pass_by(hours=1, seconds=1)
+    states = [
+        event.data["new_state"]
+        for event in heard
+        if event.data["entity_id"] == commands
+    ]
+    assert [
+        (state.attributes["event_type"], state.attributes.get("reason"))
+        for state in states
+    ] == [
+        ("received", None),
+        ("started", None),
+        ("effective", "commanded"),
+        ("ended", "expired"),
+    ]
+    assert len({state.context.id for state in states}) == 1
 
 
 async def test_its_device(hass: HomeAssistant, home: MockConfigEntry) -> None:

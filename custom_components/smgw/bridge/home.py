@@ -89,7 +89,10 @@ class HomeItems(ports.Home):
         self._entities: dict[str, str] = {}
         """Entity of each item."""
         self._unfollow: CALLBACK_TYPE | None = None
+        self._left: dict[str, bool] = {}
+        """What CLS switches showed last, those that stand for themselves."""
         self._leave = [
+            stage.async_view(self._note_left),
             hass.bus.async_listen(
                 er.EVENT_ENTITY_REGISTRY_UPDATED, self._registry_changed
             ),
@@ -127,8 +130,12 @@ class HomeItems(ports.Home):
         switch = self._wanted.switches.get(item_id)
         if switch is not None and switch.drives is None:
             hold = self._stage.picture.items.get(item_id)
-            value = switch.rest if hold is None else hold.value
-            return ItemReading(value=bool(value), at=dt_util.utcnow())
+            shown = self._left.get(item_id, False)
+            if hold is not None:
+                shown = bool(hold.value)
+            elif switch.rest is not None:
+                shown = switch.rest
+            return ItemReading(value=shown, at=dt_util.utcnow())
         state = self._state(item_id)
         sort = None if state is None else table.sort_of(state.entity_id)
         if state is None or sort is None:
@@ -153,6 +160,11 @@ class HomeItems(ports.Home):
     # For entities.
 
     @callback
+    def was_left(self, item_id: str, value: bool) -> None:
+        """Say what a CLS switch showed before this run, unless it has been set since."""
+        self._left.setdefault(item_id, value)
+
+    @callback
     def is_switch(self, item_id: str) -> bool:
         """Say whether an item is a CLS switch."""
         return item_id in self._wanted.switches
@@ -169,6 +181,13 @@ class HomeItems(ports.Home):
         return self._entity(item_id) if switch is None else self.driven(switch)
 
     # Inside.
+
+    @callback
+    def _note_left(self) -> None:
+        """Remember what switches show that are left as they are once nothing holds them."""
+        for item_id, hold in self._stage.picture.items.items():
+            if item_id in self._wanted.switches:
+                self._left[item_id] = bool(hold.value)
 
     async def _call(self, state: State, call: Call, because: Because) -> None:
         domain = state.domain
