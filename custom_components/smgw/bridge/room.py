@@ -21,7 +21,7 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.helpers.event import async_call_later, async_track_point_in_utc_time
 
 from ..cls.model import ChannelPhase, ChannelState
 from ..const import DOMAIN, LOGGER
@@ -66,6 +66,8 @@ from .vault import Opened
 _SESSION = 10.0
 _SETTLED = (EventKind.STARTED, EventKind.FAILED, EventKind.ENDED)
 _PATIENCE = 60.0
+# Until settings that could not be written down are tried again.
+_AGAIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +190,7 @@ class ControlRoom:
         await self.authority.configure(
             self.setup.home.house, self.setup.known(self.clock.now().utc)
         )
-        if self._doors is not None:
-            self._tunnels_are(await self._doors.async_set_up(self.setup))
+        await self._set_doors()
         self._plan_change()
         self._rename()
         self.stage.show()
@@ -320,6 +321,11 @@ class ControlRoom:
 
     # Inside.
 
+    async def _set_doors(self) -> None:
+        """Let those in who may come, and nobody else."""
+        if self._doors is not None:
+            self._tunnels_are(await self._doors.async_set_up(self.setup))
+
     def _tunnels_are(self, present: frozenset[str]) -> None:
         """Forget the tunnels of those who are gone; of those who may have none now, say so."""
         there = {p.participant_id for p in self.setup.participants}
@@ -369,7 +375,12 @@ class ControlRoom:
             await self.async_settings_changed()
         except LedgerError as err:
             LOGGER.error("A participant's validity is not in the ledger: %s", err)
-            self._plan_change()
+            # Whoever may do nothing any more does not come in; the rest follows.
+            await self._set_doors()
+            if not self._closed:
+                self._next_change = async_call_later(
+                    self.hass, _AGAIN, self._validity_changes
+                )
 
     async def _stop(self, _: BusEvent[Any]) -> None:
         # It is called once, and is gone by itself.
