@@ -10,7 +10,7 @@ Prints one line per broken promise, and at the end how many points there were.
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 import json
 import os
@@ -111,7 +111,8 @@ class World(FakeHome):
         self.killer.point()
         shown = value if isinstance(value, bool) else str(value)
         whose = [because.participant_id, because.transaction_id, because.why]
-        note(self.file, {"item": item_id, "value": shown, "whose": whose})
+        at = datetime.now(UTC).timestamp()
+        note(self.file, {"at": at, "item": item_id, "value": shown, "whose": whose})
         self.killer.point()
         await super().write(item_id, value, because)
 

@@ -1,0 +1,1 @@
+"""Everything at once: what was promised holds, whatever breaks, and is counted."""
