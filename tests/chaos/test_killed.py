@@ -98,7 +98,7 @@ class Sender(Thread):
         try:
             while not self._over.is_set():
                 self.send(self._any())
-        except Exception as err:
+        except Exception as err:  # noqa: BLE001
             self.fault = err
 
     def send(self, call: Call) -> Note:
