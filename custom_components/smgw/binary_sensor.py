@@ -65,6 +65,8 @@ def _sensors(room: ControlRoom) -> Iterator[Addition]:
 class LimitedSensor(ControlEntity, BinarySensorEntity):
     """Whether the home has to keep a limit in a direction."""
 
+    _is_ordered = True
+
     def __init__(
         self,
         room: ControlRoom,

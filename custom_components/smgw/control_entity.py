@@ -26,6 +26,8 @@ class ControlEntity(Entity):
 
     _attr_has_entity_name = True
     _attr_should_poll = False
+    _is_ordered = False
+    """It shows what commands are about, not something about commands."""
 
     def __init__(self, room: ControlRoom, description: EntityDescription) -> None:
         """Attach to the gateway's device."""
@@ -41,7 +43,9 @@ class ControlEntity(Entity):
         """Follow the picture."""
         await super().async_added_to_hass()
         self._shown, self._cause = self._look()
-        self.async_on_remove(self.room.stage.async_view(self._see))
+        self.async_on_remove(
+            self.room.stage.async_view(self._see, first=self._is_ordered)
+        )
 
     @abstractmethod
     def _look(self) -> tuple[Any, Key | None]:

@@ -126,6 +126,7 @@ class LimitSensor(ControlEntity, SensorEntity):
     """What the home has to keep in a direction; unknown while nothing is limited."""
 
     entity_description: LimitSensorDescription
+    _is_ordered = True
 
     @property
     @override

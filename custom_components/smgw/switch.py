@@ -55,6 +55,8 @@ def _switches(room: ControlRoom) -> Iterator[Addition]:
 class ClsSwitch(OwnedEntity, SwitchEntity, RestoreEntity):
     """One CLS switch."""
 
+    _is_ordered = True
+
     def __init__(self, room: ControlRoom, switch: SwitchConfig) -> None:
         """Attach to a device of its own."""
         super().__init__(

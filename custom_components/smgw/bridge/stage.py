@@ -45,6 +45,7 @@ class Stage(ports.Publisher):
         self._ended: Key | None = None
         self._viewers: list[Callable[[], None]] = []
         self._listeners: list[EventListener] = []
+        self._told: list[tuple[Event, Mapping[str, Any], Context]] = []
         self._soon: Handle | None = None
 
     # The port.
@@ -75,24 +76,31 @@ class Stage(ports.Publisher):
         }
         data = {name: value for name, value in data.items() if value is not None}
         self._hass.bus.async_fire(EVENT_COMMAND, data, context=context)
-        for listener in list(self._listeners):
-            listener(event, data, context)
+        self._told.append((event, data, context))
         if event.kind is EventKind.ENDED:
             self._ended = key
 
     @override
     def flush(self) -> None:
-        """Show what waits to be shown."""
-        if self._soon is not None:
-            self._soon.cancel()
-            self._show()
+        """Show what waits to be shown, then tell the listeners."""
+        told, self._told = self._told, []
+        try:
+            if self._soon is not None:
+                self._soon.cancel()
+                self._show()
+        finally:
+            for facts in told:
+                for listener in list(self._listeners):
+                    listener(*facts)
 
     # For entities.
 
     @callback
-    def async_view(self, viewer: Callable[[], None]) -> CALLBACK_TYPE:
-        """Call back whenever the picture has changed."""
-        self._viewers.append(viewer)
+    def async_view(
+        self, viewer: Callable[[], None], *, first: bool = False
+    ) -> CALLBACK_TYPE:
+        """Call back whenever the picture has changed; `first`: before those that only tell about it."""
+        self._viewers.insert(0 if first else len(self._viewers), viewer)
         return lambda: self._viewers.remove(viewer)
 
     @callback

@@ -23,7 +23,7 @@ from .desk import Desk, Draft, Writing
 from .errors import AlreadyKept, LedgerError, LedgerUnavailable
 from .ledger import Ledger
 from .model import Direction, Participant, Priority
-from .overview import picture
+from .overview import picture, wanted
 from .picture import Contact, Event, EventKind, Picture
 from .ports import Because, Ports
 from .reasons import EndReason, Reason
@@ -365,8 +365,8 @@ class Authority:
                 self._picture = drawn
 
     def _drawn(self) -> Picture:
-        clerk = self._clerk()
-        return picture(self._desk, clerk.draft.now, clerk.wanted, self._fault)
+        now, items = self._clock.now(), self._ports.home.items()
+        return picture(self._desk, now, items, self._participants, self._fault)
 
     def _set_alarm(self, *, at_once: bool) -> None:
         """Ask for the next look: at once if something has changed that nobody has looked at yet."""
@@ -419,7 +419,8 @@ class Authority:
         if record is None or record.phase is not Phase.STARTING:
             return None
         because = Because(participant_id=key[0], transaction_id=key[1], why="command")
-        return Job(value=self._clerk().wanted(record), because=because)
+        items = self._ports.home.items()
+        return Job(value=wanted(record, items, self._participants), because=because)
 
     def _own_job(self, item_id: str, writing: Writing) -> Job | None:
         if self._desk.writings.get(item_id) is not writing:

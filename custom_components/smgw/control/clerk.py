@@ -26,7 +26,7 @@ from .desk import Desk, Draft, MachineKey, Writing
 from .judge import POSSIBLE, Judge, Order, Refused
 from .limitation import Cause, LimitState, Transition
 from .model import Direction, Participant, Value
-from .overview import target
+from .overview import wanted
 from .picture import EventKind
 from .ports import Ports, Power
 from .reasons import EffectReason, EndReason, Reason
@@ -326,11 +326,7 @@ class Clerk:
 
     def wanted(self, record: Record) -> Value | None:
         """Return the value a command wants its item to have; None while the item is not there."""
-        items, body = self.ports.home.items(), record.command.body
-        if record.value is None or not isinstance(body, SetItem):
-            return target(record, items, self.participants)
-        item = items.get(body.item_id)
-        return None if item is None else codec.read_value(item, record.value)
+        return wanted(record, self.ports.home.items(), self.participants)
 
     def power(self, direction: Direction) -> Power | None:
         """Return the power at the grid connection point if it is known and says something about now."""

@@ -25,6 +25,8 @@ from .store import Batch, Store, failures
 
 SLICE = 500
 """Rows read in one go: other work gets its turn in between."""
+FOLD_EVERY, FOLD_AFTER = 100, 0.5
+"""After so many transactions the log is folded into the file, so many seconds later: a command makes two or three."""
 
 
 class Ledger:
@@ -35,6 +37,9 @@ class Ledger:
         self._store = store
         self._thread = ThreadPoolExecutor(1, "smgw-ledger")
         self.news = News()
+        self._unfolded = 0
+        """Transactions since the log was folded into the file."""
+        self._folding: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def open(self, stamp: Stamp) -> None:
@@ -47,6 +52,8 @@ class Ledger:
         if self._closed:
             return
         self._closed = True
+        if self._folding is not None:
+            self._folding.cancel()
         closing = asyncio.get_running_loop().run_in_executor(
             self._thread, self._store.close
         )
@@ -72,6 +79,10 @@ class Ledger:
         """Write one transaction; raises LedgerUnavailable or AlreadyKept, and then nothing was written."""
         rows = await self._run(self._store.append, batch)
         self.news.added(batch.entries, rows)
+        self._unfolded += 1
+        if self._unfolded == FOLD_EVERY:
+            loop = asyncio.get_running_loop()
+            self._folding = loop.call_later(FOLD_AFTER, self._fold)
         return rows
 
     async def seal(self, stamp: Stamp) -> bool:
@@ -189,6 +200,11 @@ class Ledger:
         while not extract.complete:
             yield await self._ask(partial(extract.lines, most=SLICE))
         yield await self._run(extract.seal)
+
+    def _fold(self) -> None:
+        """Fold the log in beside everything else: in a transaction, that one would have to wait for it."""
+        self._unfolded, self._folding = 0, None
+        self._thread.submit(self._store.fold)
 
     async def _ask[T](self, question: Callable[[Lookup], T]) -> T:
         def answer() -> T:

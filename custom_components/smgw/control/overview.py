@@ -1,8 +1,9 @@
 """From the present state to the picture that is shown."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from . import codec
 from .clock import Stamp
 from .command import SetItem, SetPrices
 from .desk import Desk
@@ -61,15 +62,27 @@ def target(
         return None
 
 
+def wanted(
+    record: Record, items: Mapping[str, Item], participants: Mapping[str, Participant]
+) -> Value | None:
+    """Return the value a command wants its item to have, as it was resolved if it has begun; None while the item is not there."""
+    body = record.command.body
+    if record.value is None or not isinstance(body, SetItem):
+        return target(record, items, participants)
+    item = items.get(body.item_id)
+    return None if item is None else codec.read_value(item, record.value)
+
+
 def picture(
     desk: Desk,
     now: Stamp,
-    wanted: Callable[[Record], Value | None],
+    items: Mapping[str, Item],
+    participants: Mapping[str, Participant],
     fault: str | None,
 ) -> Picture:
-    """Return how things stand; `wanted` is the value a command wants its item to have."""
+    """Return how things stand."""
     limits = {d: house_limit(desk, d, now) for d in Direction}
-    items, prices = {}, {}
+    holds, prices = {}, {}
     for record in desk.records.values():
         participant, transaction = record.key
         body = record.command.body
@@ -77,8 +90,11 @@ def picture(
             continue
         if isinstance(body, SetPrices):
             prices[participant] = body
-        elif isinstance(body, SetItem) and (value := wanted(record)) is not None:
-            items[body.item_id] = Hold(
+        elif isinstance(body, SetItem):
+            value = wanted(record, items, participants)
+            if value is None:
+                continue
+            holds[body.item_id] = Hold(
                 value=value,
                 until=record.until,
                 participant_id=participant,
@@ -86,7 +102,7 @@ def picture(
             )
     return Picture(
         limits={d: limit for d, limit in limits.items() if limit is not None},
-        items=items,
+        items=holds,
         supervision={
             key: Supervision(
                 state=machine.state,

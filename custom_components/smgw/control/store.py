@@ -5,7 +5,7 @@ returns, they are on disk.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 import json
@@ -59,6 +59,7 @@ class Store:
         """Points by key id: the present key, and those before it."""
         self.tail = Tail()
         self._database: sqlite3.Connection | None = None
+        self._held_back = False
 
     @property
     def lookup(self) -> Lookup:
@@ -140,8 +141,15 @@ class Store:
     def hold_back(self, on: bool) -> None:
         """Leave new rows in the write-ahead log, or fold it into the file now and then."""
         with failures():
-            pages = 0 if on else 1000
+            self._held_back = on
+            pages = 0 if on else schema.MOST_PAGES
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+
+    def fold(self) -> None:
+        """Fold the write-ahead log into the file, unless it is held back. What cannot be folded now stays in the log."""
+        with suppress(LedgerUnavailable), failures():
+            if not self._held_back:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     # The points at which a crash would leave something half done.
 
