@@ -12,6 +12,7 @@ from .attempt import async_driver
 from .const import DOMAIN, PLATFORMS, SIGNAL_LOGINS, meter_identifier
 from .contract_errand import ContractErrand
 from .coordinator import SmgwCoordinator
+from .costs import async_follow_costs, async_forget_costs
 from .downloads import async_downloads, async_setup_downloads
 from .han.driver import VENDORS
 from .history_setup import async_follow_history, async_prepare_history
@@ -66,6 +67,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool
     if control is not None:
         await control.async_open_doors()
     if history:
+        async_follow_costs(hass, entry, history, quarters)
         async_follow_history(coordinator, history)
     entry.async_on_unload(
         coordinator.async_add_listener(entry.runtime_data.readouts.forget_old)
@@ -109,6 +111,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> Non
     gateway_id = GatewayConfig.of(entry).gateway_id
     await async_forget(hass, gateway_id)
     await Quarters(hass, gateway_id).async_remove()
+    await async_forget_costs(hass, gateway_id)
 
 
 async def async_remove_config_entry_device(

@@ -33,6 +33,8 @@ CONF_LOG_READING: Final = "log_reading"
 """How often the consumer log is read."""
 CONF_ROOTS: Final = "signer_roots"
 """Certificates (PEM) that the owner trusts for the signatures of exports."""
+CONF_PRICED: Final = "priced"
+"""Prices and conversion factors, by statistic id; see `cost_settings`."""
 
 SUBENTRY_LOGIN: Final = "login"
 CONF_LOGIN: Final = "login"

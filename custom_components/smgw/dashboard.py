@@ -14,9 +14,17 @@ from .texts import Texts
 
 def statistic_name(register: Register, texts: Texts) -> str:
     """Return what the Energy dashboard calls the statistic of a register."""
+    return kind_name("name", register, texts)
+
+
+def kind_name(kind: str, register: Register, texts: Texts) -> str:
+    """Return the name of the statistic of a register, or of one made of it.
+
+    `kind` is `name`, or what is made of it: `cost`, `credit`, `energy`.
+    """
     sensor = describe(register)
     return texts.say(
-        "statistic_name",
+        f"statistic_{kind}",
         register=texts.sensor(
             sensor.translation_key or "", sensor.translation_placeholders or {}
         ),

@@ -18,6 +18,7 @@ class History:
 
     recording: Recording
     importer: Importer
+    writer: Writer
 
 
 @callback
@@ -30,7 +31,7 @@ def async_prepare_history(
     writer = Writer(hass, coordinator.gateway_id)
     importer = Importer(hass, coordinator, writer)
     coordinator.errands.async_register(importer)
-    return History(Recording(hass, coordinator, writer), importer)
+    return History(Recording(hass, coordinator, writer), importer, writer)
 
 
 @callback

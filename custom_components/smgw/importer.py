@@ -7,7 +7,7 @@ read again, for what was corrected.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
@@ -124,6 +124,13 @@ class Importer:
         self._nothing.clear()
         self._changed()
         self._coordinator.errands.async_open(list(self._coordinator.logins))
+
+    @callback
+    def async_read_again(self, keys: Iterable[RegisterKey], span: Span) -> None:
+        """Want a span of some registers again, if the past is wanted at all."""
+        self._notes.forget(list(keys), span)
+        self._coordinator.memory.async_save()
+        self._changed()
 
     def wanted(self, login: Login, now: datetime) -> bool:
         """Say whether hours are missing that this login may deliver."""
@@ -423,7 +430,7 @@ class Importer:
 def _counted(part: ProfileSlice) -> list[Counted]:
     """Return what of a slice statistics are made of; takes its time."""
     return [
-        Counted(profile.register, recorded, readings)
+        Counted(profile.register, recorded, readings, profile.rows)
         for profile in part.profiles.values()
         if (recorded := measure(profile.register))
         and (readings := of_profile(profile.rows, recorded))

@@ -29,12 +29,14 @@ from .home_options import HomeOptionSteps
 from .log_pace import LogPace
 from .models import GatewayConfig, SmgwConfigEntry
 from .pace import Pace
+from .price_options import PriceOptionSteps
 from .schedule import DAY, MINUTE
 from .signer_options import SignerOptionSteps
 
 TOPICS = (
     "reading",
     "log",
+    "prices",
     "measured",
     "executor",
     "executors",
@@ -47,7 +49,9 @@ TOPICS = (
 _EXAMPLES = (4, 6, 12)
 
 
-class SmgwOptionsFlow(HomeOptionSteps, SignerOptionSteps, OptionsFlow):
+class SmgwOptionsFlow(
+    HomeOptionSteps, SignerOptionSteps, PriceOptionSteps, OptionsFlow
+):
     """Asks for the interval and, where a gateway keeps sessions, for their number."""
 
     config_entry: SmgwConfigEntry

@@ -5,7 +5,7 @@ disagree about a statistic's base; and each waits until the recorder has taken i
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -17,11 +17,12 @@ from homeassistant.components.recorder.statistics import (
     statistics_during_period,
 )
 from homeassistant.components.recorder.tasks import SynchronizeTask
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
 from .dashboard import statistic_name
+from .han.history import ProfileRow
 from .han.model import Register
 from .statistics import (
     HOUR,
@@ -59,6 +60,11 @@ class Counted(NamedTuple):
     register: Register
     measure: Measure
     readings: Readings
+    rows: Sequence[ProfileRow] = ()
+    """Where they come from, with the quarter hours in between."""
+
+
+type WrittenListener = Callable[[Sequence[tuple[str, Counted]]], None]
 
 
 class _Change(NamedTuple):
@@ -79,6 +85,13 @@ class Writer:
         self._gateway_id = gateway_id
         self._lock = asyncio.Lock()
         self._texts: Texts | None = None
+        self._listeners: list[WrittenListener] = []
+
+    @callback
+    def async_listen(self, listener: WrittenListener) -> CALLBACK_TYPE:
+        """Have a listener told what the recorder has taken, by statistic."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     async def async_write(self, counted: Iterable[Counted]) -> None:
         """Have readings recorded; return when the recorder has taken them.
@@ -86,6 +99,7 @@ class Writer:
         What is there already is not written again. Raises `SQLAlchemyError` if the
         database cannot be read.
         """
+        written: list[tuple[str, Counted]] = []
         async with self._lock:
             recorder = get_instance(self._hass)
             texts = await self._async_texts()
@@ -97,7 +111,10 @@ class Writer:
                     _change, self._hass, statistic, one.readings
                 )
                 self._queue(statistic, one, changed, texts)
+                written.append((statistic, one))
             await async_done(recorder)
+        for listener in tuple(self._listeners):
+            listener(written)
 
     async def async_settle(self, registers: Iterable[tuple[Register, Measure]]) -> None:
         """Have the oldest row of each statistic begin with the sum 0.

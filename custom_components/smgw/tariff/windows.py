@@ -4,7 +4,7 @@ Made for time-variable tariffs and for the grid fees after § 14a EnWG, module 3
 levels, which hold in some quarters of the year and differ between operators.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
@@ -75,16 +75,8 @@ def tariff(
     days: dict[date, int] = {}
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
-        slots = [default] * SLOTS_A_DAY
-        # A window of the evening before may reach into this day.
-        for begin, shift in ((day - _DAY, SLOTS_A_DAY), (day, 0)):
-            weekday = _SUNDAY if begin in sundays else begin.weekday()
-            for window, span in spans:
-                if window.begins_on(begin, weekday):
-                    for slot in range(span.start - shift, span.stop - shift):
-                        if 0 <= slot < SLOTS_A_DAY:
-                            slots[slot] = window.stage
-        days[day] = ids.setdefault(tuple(slots), len(ids) + 1)
+        slots = day_slots(day, default, spans, sundays)
+        days[day] = ids.setdefault(slots, len(ids) + 1)
     return Tariff(
         name=name,
         stages=tuple(Stage(number=n, name=text) for n, text in stages.items()),
@@ -92,6 +84,25 @@ def tariff(
         profiles={number: DayProfile(slots) for slots, number in ids.items()},
         days=days,
     )
+
+
+def day_slots(
+    day: date,
+    default: int,
+    spans: Iterable[tuple[Window, range]],
+    sundays: Collection[date],
+) -> tuple[int, ...]:
+    """Return the stages of a day's quarter hours; each window comes with its `slots`."""
+    slots = [default] * SLOTS_A_DAY
+    # A window of the evening before may reach into this day.
+    for begin, shift in ((day - _DAY, SLOTS_A_DAY), (day, 0)):
+        weekday = _SUNDAY if begin in sundays else begin.weekday()
+        for window, span in spans:
+            if window.begins_on(begin, weekday):
+                for slot in range(span.start - shift, span.stop - shift):
+                    if 0 <= slot < SLOTS_A_DAY:
+                        slots[slot] = window.stage
+    return tuple(slots)
 
 
 def _slot(moment: time) -> int:
