@@ -352,9 +352,10 @@ class Authority:
         for event in draft.events:
             with _guarded("telling"):
                 self._ports.publisher.announce(event)
+        # Writes begin behind the events that name their cause, and wait for nothing that only tells of them.
+        self._dispatch()
         with _guarded("showing"):
             self._ports.publisher.flush()
-        self._dispatch()
         self._set_alarm(at_once=changed and not looked)
 
     def _show(self) -> None:
