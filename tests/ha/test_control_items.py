@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 
-from custom_components.smgw.control.model import Access, Item, ItemKind
+from custom_components.smgw.control.model import Access, Direction, Item, ItemKind
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -19,7 +19,9 @@ from homeassistant.setup import async_setup_component
 
 from .conftest import Timeline, set_up
 from .control_home import (
+    GRID,
     SUPPLIER,
+    grid,
     hours,
     item,
     limit,
@@ -377,3 +379,35 @@ async def test_executors_and_power(
     assert state is not None
     assert float(state.state) == 9000
     assert shown(hass, made, "sensor", "consumption_limit")[0] == "unknown"
+
+
+async def test_an_executor_tells_its_own_limit(
+    hass: HomeAssistant, entry: MockConfigEntry, timeline: Timeline
+) -> None:
+    """Of two limits, the one it carries out is the context of what it is set to."""
+    events = async_capture_events(hass, "smgw_command")
+    helper = {"input_number": {"solar": {"min": 0, "max": 10000, "initial": 10000}}}
+    assert await async_setup_component(hass, "input_number", helper)
+    solar = "input_number.solar"
+    executor = {"item": solar, "mode": "follow", "low": "0", "high": "10000"}
+    made = with_subentries(
+        entry,
+        grid(),
+        supplier(limits={"production": {}}),
+        executors={"production": [executor]},
+    )
+    assert await set_up(hass, made)
+    await order(hass, made, GRID, limit(3000))
+    answer = await order(hass, made, SUPPLIER, limit(2000, Direction.PRODUCTION))
+    await timeline.pass_by(seconds=1)
+    await settle(hass, made)
+    state = hass.states.get(solar)
+    assert state is not None
+    assert float(state.state) == 2000
+    (began,) = (
+        event
+        for event in events
+        if event.data["transaction_id"] == answer.transaction_id
+        and event.data["type"] == "started"
+    )
+    assert state.context.id == began.context.id

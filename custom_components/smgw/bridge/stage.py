@@ -135,9 +135,9 @@ class Stage(ports.Publisher):
         if because.participant_id is not None and because.transaction_id is not None:
             return self.context((because.participant_id, because.transaction_id))
         if because.why == "limit":
-            for limit in self.picture.limits.values():
-                if limit.transaction_id is not None:
-                    return self.context((limit.participant_id, limit.transaction_id))
+            limit = because.direction and self.picture.limits.get(because.direction)
+            if limit and limit.transaction_id is not None:
+                return self.context((limit.participant_id, limit.transaction_id))
         elif self._ended is not None:
             return self.context(self._ended)
         return Context()

@@ -428,7 +428,12 @@ class Authority:
             return None
         item = self._ports.home.items().get(item_id)
         value = None if item is None else codec.read_value(item, writing.value)
-        because = Because(participant_id=None, transaction_id=None, why=writing.why)
+        because = Because(
+            participant_id=None,
+            transaction_id=None,
+            why=writing.why,
+            direction=self._desk.lowered_by(item_id, writing.value),
+        )
         return Job(value=value, because=because, token=writing)
 
     async def _settle(self) -> None:

@@ -95,6 +95,13 @@ class Desk:
             if record.direction is direction and record.phase is not Phase.SCHEDULED:
                 yield record
 
+    def lowered_by(self, item_id: str, value: Json) -> Direction | None:
+        """Return the direction whose limit has given an executor this value."""
+        for direction, items in self.lowered.items():
+            if item_id in items and items[item_id].set == value:
+                return direction
+        return None
+
     def heard_as_usual(self, participant_id: str, now: Stamp) -> bool:
         """Take a sign of life, if it changes nothing but when the next one is due; False: it does more.
 

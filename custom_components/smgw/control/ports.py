@@ -54,6 +54,8 @@ class Because:
     transaction_id: str | None
     why: str
     """`command`, `limit`, `restore` or `rest`."""
+    direction: Direction | None = None
+    """Of the limit that is kept."""
 
 
 class Home(Protocol):
