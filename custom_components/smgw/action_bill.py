@@ -121,7 +121,7 @@ async def _async_bill(
         _check_contract(wanted.supplier, target, readout.contracts or ())
     profiles = await hass.async_add_executor_job(readout.profiles, span)
     (profile,) = registers(profiles, code)
-    seal = async_judge(target.entry, readout.opened(span))
+    seal = async_judge(target.coordinator, readout.opened(span))
     checked = await hass.async_add_executor_job(
         billing.check,
         profile,

@@ -40,9 +40,8 @@ from .documents import reading_lists
 from .downloads import Download, async_downloads
 from .export import table
 from .han.history import SignedFile, Span
-from .han.jsonlarge import aside
 from .logins import Login
-from .readout import Readout, opened_file
+from .readout import Readout
 from .rides import async_read
 from .seals import Seal, async_judge
 from .supplement import Supplementing
@@ -162,9 +161,8 @@ async def _async_read(
     )
     found = more.found(readout)
     more.answered(readout)
-    opened = readout.opened(wider)
-    opened += [await aside(partial(opened_file, one)) for one in found.signed]
-    seal = async_judge(target.entry, opened)
+    opened = [*readout.opened(wider), *(one.opened for one in found.signed)]
+    seal = async_judge(target.coordinator, opened)
     if kind is Format.ORIGINAL:
         file = _originals(readout.signed(wider))
     else:

@@ -1,7 +1,6 @@
 """The action that answers with the consumer log of a span."""
 
 from datetime import timedelta
-from functools import partial
 
 import probatio
 
@@ -21,9 +20,7 @@ from homeassistant.helpers.service import (
 from . import answers
 from .action_fields import ATTR_LOGIN, FROM_TO, GATEWAY, login_named, span_of
 from .const import DOMAIN
-from .han.jsonlarge import aside
 from .models import SmgwConfigEntry
-from .readout import opened_file
 from .rides import async_log
 from .seals import async_judge
 from .supplement import log_entries
@@ -48,12 +45,9 @@ def async_register(hass: HomeAssistant) -> None:
         span = span_of(call.data, LONGEST)
         login = login_named(coordinator, call.data.get(ATTR_LOGIN))
         slices = await async_log(entry, login, span)
-        opened = [
-            await aside(partial(opened_file, part.signed))
-            for part in slices
-            if part.signed
-        ]
-        seal = async_judge(entry, opened)
+        seal = async_judge(
+            coordinator, [part.signed.opened for part in slices if part.signed]
+        )
         texts = await Texts.async_load(hass, hass.config.language)
         return {
             "gateway_id": coordinator.gateway_id,

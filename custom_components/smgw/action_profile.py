@@ -63,7 +63,7 @@ def async_register(hass: HomeAssistant) -> None:
         profiles = await hass.async_add_executor_job(readout.profiles, wider)
         chosen = registers(profiles, code)
         texts = await Texts.async_load(hass, hass.config.language)
-        found = async_judge(target.entry, readout.opened(span))
+        found = async_judge(target.coordinator, readout.opened(span))
 
         def answer() -> dict[str, Any]:
             return {

@@ -160,6 +160,11 @@ class SmgwCoordinator(DataUpdateCoordinator[Snapshot]):
         self.async_update_listeners()
 
     @callback
+    def async_update_issues(self) -> None:
+        """Let the repair issues follow what was found, or said, between two readings."""
+        self._async_refresh_finished()
+
+    @callback
     def async_forget_meter(self, device: dr.DeviceEntry) -> None:
         """Forget a meter whose device the owner deletes; it may come back as new."""
         for meter_id in {meter_id for meter_id, _ in self.logins.registers}:

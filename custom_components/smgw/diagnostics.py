@@ -7,7 +7,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
 from .checkup import Checkup, async_look
-from .const import SUBENTRY_LOGIN
+from .const import CONF_ROOTS, SUBENTRY_LOGIN
 from .control_facts import HOME_OPTIONS, control_facts
 from .coordinator import SmgwCoordinator
 from .han.address import DEFAULT_PORT
@@ -31,8 +31,9 @@ async def async_get_config_entry_diagnostics(
             "options": {
                 name: value
                 for name, value in entry.options.items()
-                if name not in HOME_OPTIONS
+                if name not in HOME_OPTIONS | {CONF_ROOTS}
             },
+            "signer_roots": CONF_ROOTS in entry.options,
             "logins": len(list(entry.get_subentries_of_type(SUBENTRY_LOGIN))),
             "failed_with": entry.error_reason_translation_key,
         },
@@ -66,6 +67,27 @@ def _memory(memory: GatewayMemory) -> dict[str, Any]:
             "floor_minutes": budget.allowance.floor.total_seconds() / 60,
         },
         "learned": dict(memory.learned),
+        "signatures": _signatures(memory),
+    }
+
+
+def _signatures(memory: GatewayMemory) -> dict[str, Any]:
+    """Return what was found of signed exports, without keys and names."""
+    seals = memory.seals
+    return {
+        "verdict": seals.verdict,
+        "checked": seals.at and seals.at.isoformat(),
+        "first_key_known": memory.signer is not None,
+        "other_key_since": seals.other and seals.other.at.isoformat(),
+        "broken": [
+            {
+                "of": "values" if what else "log",
+                "at": broken.at.isoformat(),
+                "start": broken.span.start.isoformat(),
+                "end": broken.span.end.isoformat(),
+            }
+            for what, broken in seals.broken.items()
+        ],
     }
 
 

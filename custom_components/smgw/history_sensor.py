@@ -28,7 +28,10 @@ class HistorySensor(GatewayEntity, SensorEntity):
     """What the import of the history is doing."""
 
     _unrecorded_attributes = frozenset(
-        {"reached", "oldest", "registers_done", "registers", "estimated_end", "error"}
+        {
+            *("reached", "oldest", "registers_done", "registers", "estimated_end"),
+            *("error", "signature", "signature_checked"),
+        }
     )
 
     def __init__(self, coordinator: SmgwCoordinator, importer: Importer) -> None:
@@ -68,4 +71,13 @@ class HistorySensor(GatewayEntity, SensorEntity):
             "registers": progress.registers,
             "estimated_end": progress.end,
             "error": progress.error,
+            **self._signature,
         }
+
+    @property
+    def _signature(self) -> Mapping[str, Any]:
+        """Return what was said of the last signed export; nothing where none is signed."""
+        seals = self.coordinator.memory.seals
+        if seals.verdict is None:
+            return {}
+        return {"signature": seals.verdict, "signature_checked": seals.at}

@@ -29,6 +29,7 @@ from .logins import Login
 from .notes import RegisterKey
 from .progress import Progress, Speed, State, end_of
 from .schedule import HOUR
+from .seals import async_broken, async_came
 from .statistics import measure, of_meter, of_profile
 from .writer import Counted, Writer
 
@@ -174,7 +175,8 @@ class Importer:
         self._notes.checked.setdefault(meter_id, begun)
         try:
             part = await session.profile(meter_id, gap)
-        except PageUnreadable, NotAGateway, PageTooLarge:
+        except (PageUnreadable, NotAGateway, PageTooLarge) as err:
+            async_broken(self._coordinator, meter_id, gap, err)
             # Whatever is wrong there: what lies before it is not to wait for ever.
             bad = Span(max(gap.start, gap.end - _LEFT_OUT), gap.end)
             known = self._left_out.get(meter_id)
@@ -183,6 +185,7 @@ class Importer:
             raise
         if gap.end > begun - _LATE:
             self._asked[meter_id] = (gap.end, begun)
+        async_came(self._coordinator, meter_id, part.span, part.signed)
         counted = await self._hass.async_add_executor_job(_counted, part)
         await self._writer.async_write(counted)
         now = dt_util.utcnow()

@@ -44,7 +44,8 @@ def async_sync(
 
 def _about(found: Found) -> dict[str, str]:
     about = {CONF_LOGIN: found.login.subentry_id} if found.login else {}
-    return about | ({"contract": found.contract} if found.contract else {})
+    named = {"contract": found.contract, "meter": found.meter}
+    return about | {name: value for name, value in named.items() if value}
 
 
 @callback

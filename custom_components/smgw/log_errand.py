@@ -14,6 +14,7 @@ from .han.model import Snapshot
 from .log_pace import LogPace
 from .logins import Login
 from .schedule import HOUR, MINUTE
+from .seals import async_broken, async_came
 
 # What could not be read once is not asked for at each poll.
 _PAUSE = timedelta(hours=6)
@@ -65,9 +66,11 @@ class LogErrand:
                     # The rest first, or its order would be lost.
                     return
                 part = await session.log(span)
+                async_came(self._coordinator, "", part.span, part.signed)
                 found += part.entries
                 span = Span(span.start, min(part.span.start, span.end - HOUR))
-        except SmgwError:
+        except SmgwError as err:
+            async_broken(self._coordinator, "", span, err)
             self._failed[login.subentry_id] = now
             raise
         self._failed.pop(login.subentry_id, None)

@@ -28,6 +28,7 @@ from .history_notes import HistoryNotes
 from .log_notes import LogNotes
 from .notes import LoginNotes
 from .schedule import QUARTER
+from .seal_notes import SealNotes
 from .stored import as_json, of_json
 
 _VERSION = 1
@@ -117,6 +118,8 @@ class GatewayMemory:
         """Since when nothing has answered at the gateway's address (UTC)."""
         self.signer: str | None = None
         """The key (SHA-256, hex) that this gateway's signed exports were first seen with."""
+        self.seals = SealNotes()
+        """What was found of its signatures."""
         self._seen: dict[str, Seen] = {}
         """What accounts saw last, by their digests."""
 
@@ -223,6 +226,7 @@ class GatewayMemory:
         if down_since := data.get("down_since"):
             self.down_since = _moment(down_since)
         self.signer = data.get("signer")
+        self.seals = SealNotes.of(data.get("seals") or {})
         self.budget.restore(map(_moment, data.get("sessions") or ()))
         self._restore_failures(data)
         self._restore_seen(data.get("seen") or {})
@@ -265,6 +269,7 @@ class GatewayMemory:
             "log": self.log.as_dict(),
             "down_since": self.down_since and self.down_since.isoformat(),
             "signer": self.signer,
+            "seals": self.seals.as_dict(),
             "hold": as_json(self.hold),
             "trouble": as_json(self.trouble),
             "sessions": [session.isoformat() for session in self.budget.sessions],

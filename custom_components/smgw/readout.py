@@ -4,16 +4,14 @@ What was read is kept: who asks for the same span again goes on where it ended.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from homeassistant.util import dt as dt_util
 
 from .billing import Counted
-from .export.cms import Signed, open_signed
-from .export.errors import FileUnreadable
+from .export.cms import Signed
 from .han.errors import SignatureBroken
 from .han.history import (
     Contract,
@@ -24,7 +22,6 @@ from .han.history import (
     SignedFile,
     Span,
 )
-from .han.jsonlarge import aside
 from .han.model import Register
 
 if TYPE_CHECKING:
@@ -64,7 +61,7 @@ class Readout:
         self._columns: dict[str, _Column] = {}
         self._covered: list[Span] = []
         self._signed: list[tuple[Span, SignedFile]] = []
-        self._opened: list[tuple[Span, Signed | None]] = []
+        self._opened: list[tuple[Span, Signed]] = []
 
     def missing(self, span: Span) -> Span | None:
         """Return the newest part of a span that was not read yet."""
@@ -119,8 +116,8 @@ class Readout:
         """Return the signed originals that touch a span, oldest first."""
         return _touching(self._signed, span)
 
-    def opened(self, span: Span) -> list[Signed | None]:
-        """Return what the originals' signatures say, without content; None: unreadable."""
+    def opened(self, span: Span) -> list[Signed]:
+        """Return what the originals' signatures say, without content."""
         return _touching(self._opened, span)
 
     async def async_fill(
@@ -146,8 +143,7 @@ class Readout:
                     raise
                 found, self.broken = err.original, True
             if found.signed:
-                opened = await aside(partial(opened_file, found.signed))
-                self._opened.append((found.span, opened))
+                self._opened.append((found.span, found.signed.opened))
             self.add(found, now())
         return True
 
@@ -203,14 +199,6 @@ def _touching[T](parts: Iterable[tuple[Span, T]], span: Span) -> list[T]:
         if part.start < span.end and span.start < part.end
     }
     return [touching[part] for part in sorted(touching)]
-
-
-def opened_file(file: SignedFile) -> Signed | None:
-    """Return what a signature says, without the content; None if it cannot be opened."""
-    try:
-        return replace(open_signed(file.content), content=b"")
-    except FileUnreadable:
-        return None
 
 
 def gaps(profile: Profile, span: Span) -> int:

@@ -1,4 +1,4 @@
-"""Fix flows: a changed certificate is compared and accepted, a login asked for anew."""
+"""Fix flows: a changed certificate or signer is compared and accepted, a login asked for anew."""
 
 from datetime import datetime
 from typing import Any, override
@@ -21,8 +21,16 @@ from .han.certificate import GatewayCertificate
 from .han.errors import SmgwError
 from .han.model import Account
 from .login_steps import WAYS, LoginSteps, Place
+from .memory import GatewayMemory, async_memory
 from .models import GatewayConfig, SmgwConfigEntry
-from .symptoms import CERTIFICATE_CHANGED, LOGIN_FAILED, last_worked, local_time
+from .seal_notes import OtherSigner
+from .symptoms import (
+    CERTIFICATE_CHANGED,
+    LOGIN_FAILED,
+    SIGNER_CHANGED,
+    last_worked,
+    local_time,
+)
 
 
 class CertificateRepairFlow(RepairsFlow):
@@ -143,6 +151,49 @@ class LoginRepairFlow(
         return self.async_create_entry(data={})
 
 
+class SignerRepairFlow(RepairsFlow):
+    """Shows the key first seen and the one of now; keeps that one once confirmed."""
+
+    _memory: GatewayMemory
+    _other: OtherSigner
+
+    def __init__(self, entry: SmgwConfigEntry) -> None:
+        """Take the entry whose gateway signs with another key."""
+        self._entry = entry
+
+    async def async_step_init(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Look up who signs now."""
+        self._memory = await async_memory(self.hass, self._entry.unique_id or "")
+        if self._memory.seals.other is None:
+            return self.async_abort(reason="signer_known")
+        self._other = self._memory.seals.other
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Ask whether the key is the gateway's; keep exactly that one."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="confirm",
+                description_placeholders={
+                    "gateway_id": self._entry.unique_id or "",
+                    "signer": self._other.subject,
+                    "old": self._memory.signer or "-",
+                    "new": self._other.key,
+                },
+            )
+        self._memory.signer = self._other.key
+        if self._memory.seals.other == self._other:
+            self._memory.seals.other = None
+        self._memory.async_save()
+        if self._entry.state is ConfigEntryState.LOADED:
+            self._entry.runtime_data.coordinator.async_update_issues()
+        return self.async_create_entry(data={})
+
+
 async def async_create_fix_flow(
     hass: HomeAssistant,
     issue_id: str,
@@ -155,4 +206,6 @@ async def async_create_fix_flow(
         return CertificateRepairFlow(entry)
     if entry is not None and issue_id.startswith(LOGIN_FAILED):
         return LoginRepairFlow(entry, str(known.get(CONF_LOGIN)))
+    if entry is not None and issue_id.startswith(SIGNER_CHANGED):
+        return SignerRepairFlow(entry)
     return ConfirmRepairFlow()

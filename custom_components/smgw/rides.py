@@ -18,6 +18,7 @@ from .han.model import Snapshot
 from .logins import Login
 from .models import SmgwConfigEntry
 from .readout import Readout
+from .seals import async_judge
 from .supplement import async_fill_log
 from .symptoms import local_time
 
@@ -77,6 +78,7 @@ async def async_read(
                 raise
             raise still_reading(target.entry, now.end) from None
     if readout.broken and not originals:
+        async_judge(target.coordinator, readout.opened(span))
         raise failures.for_owner(SignatureBroken())
     target.entry.runtime_data.readouts.answered(readout)
     return login, readout

@@ -28,9 +28,11 @@ from .han.history import Contract
 from .logins import Login, Logins
 from .memory import GatewayMemory
 from .models import GatewayConfig
+from .seal_notes import Broken
 
 CERTIFICATE_CHANGED = "certificate_changed"
 LOGIN_FAILED = "login_failed"
+SIGNER_CHANGED = "signer_changed"
 
 _AHEAD = timedelta(days=30)
 _OUTAGE = timedelta(hours=6)
@@ -43,6 +45,8 @@ _TOLD_ELSEWHERE = {
     kind.key
     for kind in (CertificateChanged, ContractsEnded, NoMeterAssigned, PortalLocked)
 }
+# What could not be read is tried again within a day.
+_TRIED_AGAIN = timedelta(days=2)
 # Clock and readings need not have stopped in the same minute.
 _TOGETHER = timedelta(hours=1)
 
@@ -71,6 +75,8 @@ class Found:
     login: Login | None = None
     contract: str = ""
     """Its logical name, if it is of one contract."""
+    meter: str = ""
+    """Its id, if it is of one meter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +244,35 @@ def _contract_expired(now: Situation) -> Iterator[Found]:
             yield Found(told, contract=contract.logical_name)
 
 
+def _history_broken(now: Situation) -> Iterator[Found]:
+    for meter_id, broken in _broken(now):
+        if meter_id:
+            told = {
+                "meter": meter_id,
+                "start": now.local(broken.span.start),
+                "end": now.local(broken.span.end),
+            }
+            yield Found(told, meter=meter_id)
+
+
+def _log_broken(now: Situation) -> Iterator[Found]:
+    for what, broken in _broken(now):
+        if not what:
+            yield Found({"seen": now.local(broken.at)})
+
+
+def _broken(now: Situation) -> Iterator[tuple[str, Broken]]:
+    """Yield what is broken, as far as it was tried again lately."""
+    for what, broken in now.memory.seals.broken.items():
+        if now.now - broken.at <= _TRIED_AGAIN:
+            yield what, broken
+
+
+def _signer_changed(now: Situation) -> Iterator[Found]:
+    if other := now.memory.seals.other:
+        yield Found({"signer": other.subject, "since": now.local(other.at)})
+
+
 def _outage(now: Situation) -> Iterator[Found]:
     if since := _long_ago(now.memory.down_since, now):
         yield Found({"since": now.local(since)})
@@ -277,6 +312,9 @@ KINDS = (
     Kind("readings_stale", _readings_stale),
     Kind("port_hangs", _port_hangs, IssueSeverity.ERROR),
     Kind("login_stale", _login_stale),
+    Kind("history_broken", _history_broken, IssueSeverity.ERROR),
+    Kind("log_broken", _log_broken, IssueSeverity.ERROR),
+    Kind(SIGNER_CHANGED, _signer_changed, fixable=True),
     Kind("outage", _outage, IssueSeverity.ERROR),
     Kind("unreadable", _unreadable, IssueSeverity.ERROR),
     Kind("polled_often", _polled_often),

@@ -103,9 +103,13 @@ class PpcGateway(SimulatedServer):
             self.clock, rules.session_idle, per_user=rules.session_per_user
         )
         self._door = Door(self, rules)
-        self._signer = Signer(self.gateway_id)
+        self.signer = Signer(self.gateway_id)
         self._booted = start - timedelta(days=7)
         self._outage: Deadline | None = None
+
+    def rotate_signer(self, name: str = "") -> None:
+        """Sign exports with a new key from now on; ``name`` is another CN."""
+        self.signer = Signer(self.gateway_id, name)
 
     @property
     def open_sessions(self) -> int:
@@ -191,7 +195,7 @@ class PpcGateway(SimulatedServer):
             self.sessions,
             account,
             self.logbook,
-            self._signer,
+            self.signer,
             token,
         )
         try:

@@ -19,7 +19,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smgw import downloads
-from custom_components.smgw.const import CONF_INTERVAL
+from custom_components.smgw.const import CONF_INTERVAL, CONF_LOG_READING
 from custom_components.smgw.export import cms
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -150,14 +150,17 @@ async def test_originals(
 
 @PPC
 async def test_the_first_signer_is_remembered(
-    hass: HomeAssistant, free: MockConfigEntry, timeline: Timeline
+    hass: HomeAssistant, gateway: PpcGateway, timeline: Timeline
 ) -> None:
-    """Over a restart as well."""
-    first = await export(hass, free, "original")
+    """Over a restart as well; the log is signed by the same, so here it is not read."""
+    entry = make_entry(gateway, **{CONF_INTERVAL: 60, CONF_LOG_READING: "never"})
+    await set_up(hass, entry)
+    await timeline.go_to(FREE)
+    first = await export(hass, entry, "original")
     assert first["seal"]["first_seen_now"] is True
-    await restart(hass, free, timeline)
+    await restart(hass, entry, timeline)
     await timeline.pass_by(minutes=20)
-    again = await export(hass, free, "original")
+    again = await export(hass, entry, "original")
     assert again["seal"] == {**first["seal"], "first_seen_now": False}
 
 

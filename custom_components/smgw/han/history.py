@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from ..export.cms import Signed
 from .model import Register, Skipped, Snapshot
 from .status import Quality
 
@@ -71,6 +72,8 @@ class SignedFile:
     name: str
     content: bytes
     """CMS SignedData, DER."""
+    opened: Signed
+    """What its signature says, without the content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

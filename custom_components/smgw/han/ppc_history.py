@@ -7,6 +7,7 @@ software does.
 """
 
 from collections.abc import Callable, MutableMapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -84,21 +85,20 @@ class PpcHistory:
             part = newest(span, longest)
             answer = await self._export_values(meter_id, part)
             try:
-                content = await _content(answer) if answer else None
+                opened = await _opened(answer) if answer else None
             except NoData:
-                content = None
-            except SignatureBroken as err:
-                err.original = await _slice(
-                    meter_id, part, None, _signed(meter_id, answer)
-                )
-                raise
+                opened = None
             except RangeTooLarge as err:
                 share = err.allowed / max(err.found, err.allowed + 1)
                 longest = max(_SHORTEST, (part.end - part.start) * share * 0.95)
                 self._memory[_HOURS] = longest / _HOUR
                 continue
-            signed = _signed(meter_id, answer) if content else None
-            return await _slice(meter_id, part, content, signed)
+            if answer is None or opened is None:
+                return await _slice(meter_id, part, None, None)
+            signed = _signed(f"{meter_id.lower()}.sm_data.xml.cms", answer, opened)
+            if opened.intact:
+                return await _slice(meter_id, part, opened.content, signed)
+            raise _broken(await _slice(meter_id, part, None, signed))
         raise PageUnreadable("no span is short enough")
 
     async def contracts(self) -> tuple[Contract, ...]:
@@ -149,14 +149,16 @@ class PpcHistory:
             part = newest(span, longest)
             answer = await self._export("exportLogData", **_window(part))
             try:
-                content = await _content(answer)
+                opened = await _opened(answer)
             except NoData:
                 return LogSlice(span=part, entries=())
             except RangeTooLarge as err:
                 share = err.allowed / max(err.found, err.allowed + 1)
                 longest = max(_HOUR, (part.end - part.start) * share * 0.9)
                 continue
-            entries = await aside(partial(ppc_cms.log, content))
+            if not opened.intact:
+                raise _broken(None)
+            entries = await aside(partial(ppc_cms.log, opened.content))
             return LogSlice(
                 span=part,
                 entries=tuple(
@@ -165,7 +167,7 @@ class PpcHistory:
                         key=lambda entry: (entry.time, entry.number or 0),
                     )
                 ),
-                signed=SignedFile(name="log.xml.cms", content=answer.body),
+                signed=_signed("log.xml.cms", answer, opened),
             )
         raise PageUnreadable("no span is short enough")
 
@@ -250,11 +252,17 @@ class PpcHistory:
         return page
 
 
-def _signed(meter_id: str, answer: Answer | None) -> SignedFile | None:
-    if answer is None:
-        return None
-    name = f"{meter_id.lower()}.sm_data.xml.cms"
-    return SignedFile(name=name, content=answer.body)
+def _signed(name: str, answer: Answer, opened: cms.Signed) -> SignedFile:
+    return SignedFile(
+        name=name, content=answer.body, opened=replace(opened, content=b"")
+    )
+
+
+def _broken(original: ProfileSlice | None) -> SignatureBroken:
+    """Return what to raise: what was changed on the way is not used."""
+    err = SignatureBroken("broken signature")
+    err.original = original
+    return err
 
 
 async def _slice(
@@ -271,8 +279,8 @@ async def _slice(
     return await slice_of(meter_id, span, builders, skipped, signed)
 
 
-async def _content(answer: Answer) -> bytes:
-    """Return the XML of a signed export.
+async def _opened(answer: Answer) -> cms.Signed:
+    """Return a signed export, opened; it may be broken.
 
     Raises what a refusal in its place means: `NoData`, `RangeTooLarge` and others.
     """
@@ -283,13 +291,9 @@ async def _content(answer: Answer) -> bytes:
     if not answer.body.startswith(b"\x30"):
         raise await aside(partial(_refusal, answer.body))
     try:
-        signed = await aside(partial(cms.open_signed, answer.body))
+        return await aside(partial(cms.open_signed, answer.body))
     except FileUnreadable as err:
         raise PageUnreadable(str(err)) from None
-    if not signed.intact:
-        # What was changed on the way is not used.
-        raise SignatureBroken("broken signature")
-    return signed.content
 
 
 def _refusal(body: bytes) -> SmgwError:
