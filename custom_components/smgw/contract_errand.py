@@ -73,6 +73,7 @@ class ContractErrand:
         except NoData, PageUnreadable:
             # Of this contract; others may be readable.
             registers = ()
+        notes.saw_periods(contract, session.billing_periods(contract))
         notes.saw_derived(contract, registers, dt_util.utcnow(), told or None)
 
     def _is_listing_due(self, login: Login, now: datetime) -> bool:

@@ -45,15 +45,26 @@ class ContractNotes:
     def saw(self, contracts: Iterable[Contract], at: datetime) -> None:
         """Note what a session saw; what it did not see any more is forgotten."""
         self.read_at = at
-        self.contracts = {
-            contract.logical_name: replace(
-                contract, billing_periods=contract.billing_periods[:_PERIODS]
+        before = self.contracts
+        self.contracts = {contract.logical_name: contract for contract in contracts}
+        for name, contract in list(self.contracts.items()):
+            known = before.get(name)
+            self.saw_periods(
+                contract,
+                contract.billing_periods or (known.billing_periods if known else ()),
             )
-            for contract in contracts
-        }
         self.derived = {
             name: seen for name, seen in self.derived.items() if name in self.contracts
         }
+
+    def saw_periods(
+        self, contract: Contract, periods: tuple[BillingPeriod, ...]
+    ) -> None:
+        """Note a contract's billing periods (newest first), unless none are told."""
+        if periods:
+            self.contracts[contract.logical_name] = replace(
+                contract, billing_periods=periods[:_PERIODS]
+            )
 
     def saw_derived(
         self,

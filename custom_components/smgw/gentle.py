@@ -52,6 +52,10 @@ class GentleSession:
         async with self._gently():
             return await self._session.derived(contract, period)
 
+    def billing_periods(self, contract: Contract) -> tuple[BillingPeriod, ...]:
+        """Return what is known of a contract's billing periods by now."""
+        return self._session.billing_periods(contract)
+
     async def tariff_step(self, contract: Contract) -> int | None:
         """Return the tariff step of now; None where the gateway does not tell it."""
         async with self._gently():

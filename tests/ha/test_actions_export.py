@@ -27,7 +27,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from simulator.ppc import PpcGateway
 
 from .calling import HOUSE, IMPORT, QUARTER, act, device, moment
-from .conftest import FREE, MAKERS, START, Timeline, restart, set_up
+from .conftest import FREE, MAKERS, START, Timeline, make_entry, restart, set_up
 
 DAY = timedelta(days=1)
 END = START.replace(minute=0)
@@ -192,8 +192,12 @@ async def test_broken(
     gateway: PpcGateway,
     stranger: TestClient,
     timeline: Timeline,
+    tmp_path: Path,
 ) -> None:
-    """What was changed on its way is not used; its owner may show it to somebody."""
+    """What was changed on its way is not used; its owner may show it to somebody.
+
+    openssl does not believe it either.
+    """
     gateway.faults.add("cms_broken")
     with pytest.raises(HomeAssistantError) as error:
         await export(hass, free, "csv")
@@ -203,7 +207,11 @@ async def test_broken(
     assert answer["name"].endswith(".xml.cms")
     assert answer["seal"]["verdict"] == "broken"
     assert answer["seal"]["first_seen_now"] is False
-    assert not cms.open_signed(await fetch(stranger, answer)).intact
+    container = await fetch(stranger, answer)
+    assert not cms.open_signed(container).intact
+    if shutil.which("openssl"):
+        with pytest.raises(subprocess.CalledProcessError):
+            openssl(container, tmp_path)
     # Once it is over, it is read anew.
     gateway.faults.clear()
     await timeline.pass_by(minutes=40)

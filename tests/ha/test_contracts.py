@@ -109,16 +109,17 @@ async def test_running(hass: HomeAssistant, box: Any, read: MockConfigEntry) -> 
 
 
 async def test_billing_period(
-    hass: HomeAssistant, socket_enabled: None, clock: SimClock
+    hass: HomeAssistant, box: Any, read: MockConfigEntry, timeline: Timeline
 ) -> None:
-    """Where the gateway tells billing periods, the one of now."""
-    with EmhGateway(clock=clock) as gateway:
-        assert await set_up(hass, make_entry(gateway))
-        told = shown(hass, gateway, f"{PROFILE}_state").attributes
-    assert told["billing_period_start"] == datetime.fromisoformat(
-        "2026-11-01T00:00+01:00"
-    )
-    assert told["billing_periods"] == 13
+    """The one that runs, with the contract and with its registers; over the next listing."""
+    begin = datetime.fromisoformat("2026-11-01T00:00+01:00")
+    for _ in range(2):
+        told = shown(hass, box, f"{MONTHLY}_state").attributes
+        assert told["billing_period_start"] == begin
+        assert told["billing_periods"] == 13
+        register = shown(hass, box, f"{TIME_VARIABLE}_1-0:1.8.1").attributes
+        assert register["billing_period_start"] == begin
+        await a_day_later(timeline)
 
 
 async def test_ended(hass: HomeAssistant, box: Any, read: MockConfigEntry) -> None:

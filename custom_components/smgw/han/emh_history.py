@@ -120,6 +120,10 @@ class EmhHistory:
         except NotThere, BadRequest:
             return ()
 
+    def billing_periods(self, contract: Contract) -> tuple[BillingPeriod, ...]:
+        """Return those that are listed with the contract."""
+        return contract.billing_periods
+
     async def tariff_step(self, contract: Contract) -> int | None:
         """Return the tariff step of now."""
         name = contract.logical_name

@@ -207,6 +207,13 @@ class HistorySession(Protocol):
     ) -> tuple[DerivedRegister, ...]:
         """Return a contract's registers: now, or at the end of a billing period."""
 
+    def billing_periods(self, contract: Contract) -> tuple[BillingPeriod, ...]:
+        """Return what is known of a contract's billing periods by now, newest first.
+
+        Some gateways list them with a contract, others only with its registers: then it
+        is to be called after `derived`. Asks for nothing.
+        """
+
     async def tariff_step(self, contract: Contract) -> int | None:
         """Return the tariff step of now; None where the gateway does not tell it."""
 

@@ -71,6 +71,8 @@ class PpcHistory:
         self._exported = False
         self._numbers: dict[str, int] = {}
         """Where contracts stand in the gateway's list, by their logical names."""
+        self._periods: dict[str, tuple[BillingPeriod, ...]] = {}
+        """Billing periods of contracts, by their logical names."""
 
     @property
     def requests(self) -> int:
@@ -129,7 +131,10 @@ class PpcHistory:
         span = Span(start, end)
         try:
             page = await self._tarification(contract, span)
-            for found, ttid in ppc_contracts.billing_periods(page):
+            listed = ppc_contracts.billing_periods(page)
+            if period is None:
+                self._periods[contract.logical_name] = tuple(one for one, _ in listed)
+            for found, ttid in listed:
                 if ttid and (period is None or found.start == period.start):
                     page = await self._registers(ttid, span)
                     break
@@ -137,6 +142,10 @@ class PpcHistory:
             return ()
         owner = contract.meters[0] if len(contract.meters) == 1 else ""
         return tuple(ppc_contracts.derived(page, owner))
+
+    def billing_periods(self, contract: Contract) -> tuple[BillingPeriod, ...]:
+        """Return those that stood beside the newest registers."""
+        return self._periods.get(contract.logical_name, ())
 
     async def tariff_step(self, contract: Contract) -> int | None:
         """Return None: it is not told."""
@@ -292,8 +301,9 @@ async def _opened(answer: Answer) -> cms.Signed:
         raise await aside(partial(_refusal, answer.body))
     try:
         return await aside(partial(cms.open_signed, answer.body))
-    except FileUnreadable as err:
-        raise PageUnreadable(str(err)) from None
+    except FileUnreadable:
+        # It begins like one: cut off, or changed where it cannot even be decoded.
+        return cms.Signed(content=b"", intact=False, signer=None)
 
 
 def _refusal(body: bytes) -> SmgwError:

@@ -34,6 +34,8 @@ _SHORTEST = timedelta(days=1)
 # Rows of the log that one answer holds at most (document), and pages of one span.
 _LOG_ROWS = 1500
 _LOG_PAGES = 20
+# So many pages are enough for a login each five minutes.
+_LONGEST_LOG = timedelta(days=90)
 _DERIVED = ("derived", "calculated", "daily")
 
 
@@ -134,15 +136,21 @@ class ThebenHistory:
                 return found
         return ()
 
+    def billing_periods(self, contract: Contract) -> tuple[BillingPeriod, ...]:
+        """Return those that are listed with the contract."""
+        return contract.billing_periods
+
     async def tariff_step(self, contract: Contract) -> int | None:
         """Return None: it is not told."""
         return None
 
     async def log(self, span: Span) -> LogSlice:
-        """Return the consumer log of a span, page by page.
+        """Return the newest part of the consumer log in a span, page by page.
 
+        The gateway begins with the oldest: of a longer span the newest might not come.
         The gateway counts the start in and the end out; a span does it the other way.
         """
+        span = newest(span, _LONGEST_LOG)
         found: dict[object, LogEntry] = {}
         asked: dict[str, Any] = {"fromtime": _text(span.start), "count": _LOG_ROWS}
         for _ in range(_LOG_PAGES):
