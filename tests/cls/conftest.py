@@ -114,6 +114,7 @@ class Lab:
     own: Identity
     told: Told
     gateways: list[Gateway] = field(default_factory=list)
+    knocked: list[Emt] = field(default_factory=list)
 
     async def until(
         self, found: Callable[[ChannelState], bool], tunnel: str = "t"
@@ -183,7 +184,8 @@ class Lab:
         reader, writer = await asyncio.open_connection(
             config.listen.host, config.listen.port, ssl=context
         )
-        return Emt(reader, writer)
+        self.knocked.append(Emt(reader, writer))
+        return self.knocked[-1]
 
     def headers(self, transaction: str | None = None, age: int = 0) -> dict[str, str]:
         """Return the headers of a write made now, or some seconds ago."""
@@ -240,6 +242,9 @@ async def make_lab(socket_enabled: None, tmp_path: Any) -> AsyncGenerator[MakeLa
         await lab.room.close()
         for gateway in lab.gateways:
             await gateway.close()
+        for emt in lab.knocked:
+            emt.writer.transport.abort()
+        await settle()
         await lab.bench.authority.close()
         await lab.bench.ledger.close()
 

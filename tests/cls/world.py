@@ -111,6 +111,10 @@ class Gateway:
         if self._server is not None:
             self._server.close()
         self.cut()
+        if self._server is not None:
+            # Who is still shaking hands as well.
+            self._server.abort_clients()
+            await self._server.wait_closed()
 
     def cut(self) -> None:
         """Cut all streams."""
