@@ -35,7 +35,7 @@ from .process import OUR_VENV, BenchError, child
 KINDS = ("switch", "driven", "limit")
 BARE = "bare"
 GAP = 0.05
-"""Seconds between two commands that are not to meet."""
+"""Seconds between an answer and the next command, where commands are not to meet."""
 _LIMIT = 20_000
 
 type Facts = dict[str, Any]
@@ -150,9 +150,7 @@ class Measurement:
             for kind, series in found.items():
                 who = self._bare if kind == BARE else group
                 orders = [self._order(kind, peer) for peer in who]
-                for number, order in enumerate(orders):
-                    order["at"] = number * GAP
-                series.take(await self._measure(orders))
+                series.take(await self._measure(orders, gap=GAP))
 
     async def pace(self) -> None:
         """Send one command a second by each of a group, at any time of the second."""
@@ -186,12 +184,8 @@ class Measurement:
                 await self._list(peer, touch if way == "anew" else None)
                 for _ in range(self._scale.listings)
             ]
-        sized = {"at": 0, "emt": self._bare[0].key, "what": "sized"}
-        orders = [
-            {**sized, "at": number * GAP, "value": self.result.size}
-            for number in range(self._scale.listings)
-        ]
-        sent = await self._send(orders)
+        sized = {"emt": self._bare[0].key, "what": "sized", "value": self.result.size}
+        sent = await self._send([sized] * self._scale.listings, GAP)
         listed[BARE] = [answered - begun for begun, answered, *_ in sent]
 
     async def crowd(self) -> None:
@@ -260,11 +254,13 @@ class Measurement:
                 orders.append({**order, "at": second + self._random.random()})
         return orders
 
-    async def _measure(self, orders: list[Order], least: float = 0) -> Series:
+    async def _measure(
+        self, orders: list[Order], *, gap: float | None = None, least: float = 0
+    ) -> Series:
         """Send, and find the change of a state that belongs to each."""
         loop = asyncio.get_running_loop()
         before, begun = await self._home_does({"marks": True}), loop.time()
-        sent = await self._send(orders)
+        sent = await self._send(orders, gap)
         await asyncio.sleep(max(GAP, begun + least - loop.time()))
         after, taken = await self._home_does({"marks": True}), loop.time() - begun
         self.result.appends += after["appends"]
@@ -275,16 +271,19 @@ class Measurement:
             time=taken,
         )
 
-    async def _send(self, orders: list[Order]) -> list[list[float]]:
-        told = await _ask(self._market, {"orders": orders})
+    async def _send(
+        self, orders: list[Order], gap: float | None = None
+    ) -> list[list[float]]:
+        apart = {} if gap is None else {"gap": gap}
+        told = await _ask(self._market, {"orders": orders, **apart})
         sent: list[list[float]] = told["sent"]
         return sent
 
     async def _list(self, peer: Peer, touch: Facts | None) -> float:
         if touch is not None:
             await self._home_does(touch)
-        order = {"at": GAP, "emt": peer.key, "what": "items"}
-        ((begun, answered, size, items),) = await self._send([order])
+        order = {"emt": peer.key, "what": "items"}
+        ((begun, answered, size, items),) = await self._send([order], GAP)
         if items < self._scale.items:
             raise BenchError(f"{items} items are listed")
         self.result.size = max(self.result.size, int(size))

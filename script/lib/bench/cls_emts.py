@@ -6,6 +6,7 @@ that only send requests to a bare handler. Commands:
 - `{"wait": N, "bare": N}` waits until so many homes are there
 - `{"orders": [ORDER, ...]}` sends each at its time; tells when each was sent and answered, how
   many bytes the answer had, and how many items were in it
+- `{"orders": [ORDER, ...], "gap": S}` sends each so long after the answer to the one before
 - `{"live": [NAME, ...]}` lets these give signs of life and follow the events
 - `{"stand": true}` tells what came in so far
 
@@ -97,11 +98,17 @@ class Market:
     async def send(self, orders: list[Order]) -> dict[str, Any]:
         """Send each order `at` so many seconds from now; return the moments in their order."""
         start = time.monotonic()
-        return {"sent": await asyncio.gather(*(self._send(o, start) for o in orders))}
+        sent = (self._send(order, start + order["at"]) for order in orders)
+        return {"sent": await asyncio.gather(*sent)}
 
-    async def _send(self, order: Order, start: float) -> list[float]:
+    async def send_apart(self, orders: list[Order], gap: float) -> dict[str, Any]:
+        """Send each order so many seconds after the answer to the one before."""
+        sent = [await self._send(order, time.monotonic() + gap) for order in orders]
+        return {"sent": sent}
+
+    async def _send(self, order: Order, at: float) -> list[float]:
         session, call = self._session(order["emt"]), _call(order)
-        await asyncio.sleep(start + order["at"] - time.monotonic())
+        await asyncio.sleep(at - time.monotonic())
         sent = time.monotonic()
         answer = await session.send(call)
         answered = time.monotonic()
@@ -173,6 +180,8 @@ async def main(pki: Path, speaking: int, bare: int) -> None:
         asked = json.loads(line)
         if "wait" in asked:
             _answer(**await market.wait(asked["wait"], asked["bare"]))
+        elif "gap" in asked:
+            _answer(**await market.send_apart(asked["orders"], asked["gap"]))
         elif "orders" in asked:
             _answer(**await market.send(asked["orders"]))
         elif "live" in asked:
