@@ -5,19 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-import json
-import logging
 from pathlib import Path
-import signal
 import sys
-from threading import Event
-from types import FrameType
 
 from . import emh, ppc, theben
 from .announce import announce
 from .box import BoxGateway
 from .clock import BERLIN, SimClock
-from .faults import FaultInfo
+from .running import Running, fault_table
 from .scenario import Scenario, load
 from .tls import CURVES, Certificate, self_signed
 
@@ -57,22 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list_faults:
         sys.stdout.write(fault_table(VENDORS[options.vendor].gateway.fault_table))
         return 0
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s"
-    )
-    ended = Event()
-
-    def end(number: int, stack: FrameType | None) -> None:
-        ended.set()
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, end)
+    running = Running()
     try:
         with _gateway(options) as gateway, _announced(gateway, options):
-            sys.stdout.write(json.dumps(describe(gateway)) + "\n")
-            sys.stdout.flush()
-            while not ended.wait(3600):
-                pass
+            running.ready(describe(gateway))
     except (OSError, ValueError) as err:
         sys.stderr.write(f"simulator: {_reason(err, options)}\n")
         return 2
@@ -89,15 +72,6 @@ def describe(gateway: Gateway) -> dict[str, str]:
         "user": gateway.user,
         "password": gateway.password,
     }
-
-
-def fault_table(faults: Mapping[str, FaultInfo]) -> str:
-    """Return one line per fault: name, parameters, sentence."""
-    lines = []
-    for name, info in sorted(faults.items()):
-        params = ",".join(f"{key}={value}" for key, value in info.params.items())
-        lines.append(f"{name}{':' if params else ''}{params}\t{info.sentence}\n")
-    return "".join(lines)
 
 
 def _gateway(options: argparse.Namespace) -> Gateway:

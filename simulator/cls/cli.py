@@ -2,14 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
-import json
-import logging
 from pathlib import Path
-import signal
 import sys
-from threading import Event
-from types import FrameType
 
+from simulator.running import Running, fault_table
 from simulator.tls import CURVES, Certificate, self_signed
 
 from .faults import CLS_FAULTS
@@ -20,41 +16,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; return the exit code (2: could not start)."""
     options = _parser().parse_args(arguments)
     if options.list_faults:
-        sys.stdout.write(fault_table())
+        sys.stdout.write(fault_table(CLS_FAULTS))
         return 0
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s"
-    )
-    ended = Event()
-
-    def end(number: int, stack: FrameType | None) -> None:
-        ended.set()
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, end)
+    running = Running()
     try:
         with _world(options) as world:
             for cls in options.cls:
                 for emt in world.emts:
                     for scenario in ("socks", "sni"):
                         world.admit(_content(cls), emt, scenario)
-            sys.stdout.write(json.dumps(world.described()) + "\n")
-            sys.stdout.flush()
-            while not ended.wait(3600):
-                pass
+            running.ready(world.described())
     except (OSError, ValueError) as err:
         sys.stderr.write(f"simulator cls: {err}\n")
         return 2
     return 0
-
-
-def fault_table() -> str:
-    """Return one line per fault: name, parameters, sentence."""
-    lines = []
-    for name, info in sorted(CLS_FAULTS.items()):
-        params = ",".join(f"{key}={value}" for key, value in info.params.items())
-        lines.append(f"{name}{':' if params else ''}{params}\t{info.sentence}\n")
-    return "".join(lines)
 
 
 def _world(options: argparse.Namespace) -> World:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
-import logging
 from threading import Event, Thread
 from typing import Any, Self
 
@@ -24,8 +23,6 @@ from .journal import Journal
 from .lab import Lab
 from .profiles import DAY, Profile, Scenario
 from .proxy import ClsGateway
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class World:
