@@ -8,6 +8,7 @@ is right in the end, and what the owner has taken the price from stays as it is.
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -96,8 +97,11 @@ class Costs:
         first, last = min(counted.readings), max(counted.readings)
         due = Due(first, last, {})
         if one.fine:
+            read = counted.register
             due = due._replace(
-                quarters=self._known(one, first - _BEFORE),
+                quarters=self._known(
+                    one, first - _BEFORE, (read.meter_id, str(read.obis))
+                ),
                 rows=((counted.measure.factor, tuple(counted.rows)),),
             )
         self._wait(one, due)
@@ -146,9 +150,9 @@ class Costs:
         self._queue(one, planned, texts)
         await async_done(recorder)
         if changed is not None and self._wanted.get(one.statistic) is one:
-            await self._async_note(one)
             if one.fine and planned.unknown:
                 self._read_again(one, planned)
+            await self._async_note(one)
 
     @callback
     def _queue(self, one: Derivation, planned: Plan, texts: Texts) -> None:
@@ -195,10 +199,17 @@ class Costs:
         """Return the registers whose readings go into a source."""
         return [(one.register.meter_id, str(one.register.obis))]
 
-    def _known(self, one: Derivation, start: datetime) -> dict[datetime, Any]:
-        """Return the quarter hours at hand, where they are needed."""
-        found = {}
-        for key in self._keys(one) if one.fine else ():
+    def _known(
+        self, one: Derivation, start: datetime, read: RegisterKey | None = None
+    ) -> dict[datetime, Decimal]:
+        """Return the quarter hours at hand, where they are needed.
+
+        `read` is the register just read, if it is known: another meter may go on.
+        """
+        if not one.fine:
+            return {}
+        found: dict[datetime, Decimal] = {}
+        for key in {*self._keys(one), *([read] if read else ())}:
             if series := self._quarters.get(key):
                 found.update(series.since(start))
         return found

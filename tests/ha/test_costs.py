@@ -1,18 +1,19 @@
 """Prices become statistics of money, factors those of gas in kWh, beside their registers."""
 
 from collections.abc import Generator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-import logging
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from custom_components.smgw import importer
+from custom_components.smgw import importer, quarters
 from homeassistant.components.recorder.statistics import (
     StatisticsRow,
     list_statistic_ids,
@@ -20,15 +21,18 @@ from homeassistant.components.recorder.statistics import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import get_instance
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 
-from .conftest import START, Timeline, restart, set_up
+from .conftest import START, Timeline, fresh_token, make_entry, restart, set_up
 from .test_coordinator import SETTLED
+from .test_history_import import exports
 from .test_recording import GAS, HOUSE, id_of
 
 HOUR = timedelta(hours=1)
+QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
 NINE = START.replace(minute=0)
 EXPORT = (HOUSE[0], "1-0:2.8.0")
@@ -44,21 +48,7 @@ STEPS = {
     ],
 }
 
-
-@pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
+pytestmark = pytest.mark.usefixtures("recorder_mock")
 
 
 @pytest.fixture(autouse=True)
@@ -126,16 +116,19 @@ def price_at(local: datetime, entry: dict[str, Any]) -> Decimal:
 
 
 def truth(
-    gateway: Any, register: tuple[str, str], end: datetime, entry: dict[str, Any]
+    gateway: Any,
+    register: tuple[str, str],
+    begin: datetime,
+    end: datetime,
+    entry: dict[str, Any],
 ) -> Decimal:
-    """Return the costs of an hour, quarter hour by quarter hour."""
+    """Return the costs between two readings, quarter hour by quarter hour."""
     total = Decimal(0)
-    for number in range(4):
-        start = end - HOUR + number * timedelta(minutes=15)
-        used = gateway.true_register(
-            *register, start + timedelta(minutes=15)
-        ) - gateway.true_register(*register, start)
-        total += used * price_at(dt_util.as_local(start), entry)
+    while begin < end:
+        used = gateway.true_register(*register, begin + QUARTER)
+        used -= gateway.true_register(*register, begin)
+        total += used * price_at(dt_util.as_local(begin), entry)
+        begin += QUARTER
     return total
 
 
@@ -146,23 +139,21 @@ async def check(
     entry: dict[str, Any],
     *,
     suffix: str = "cost",
-    since: datetime | None = None,
+    since: datetime = datetime(2026, 1, 1, tzinfo=UTC),
 ) -> list[datetime]:
     """Have each bar of money be what the quarter hours cost; return the rows' ends."""
     source = await rows_of(hass, id_of(gateway, *register))
     rows = await rows_of(hass, f"{id_of(gateway, *register)}_{suffix}")
-    # The oldest reading has nothing before it.
-    expected = [row["end"] for row in source[1:]]
-    if since is not None:
-        expected = [end for end in expected if end > since.timestamp()]
-    assert [row["end"] for row in rows] == expected
+    # The oldest reading has nothing before it, and an hour may lack a valid one.
+    times = [dt_util.utc_from_timestamp(row["end"]) for row in source]
+    stretches = [(begin, end) for begin, end in pairwise(times) if end > since]
+    ends = [end for _, end in stretches]
+    assert [dt_util.utc_from_timestamp(row["end"]) for row in rows] == ends
     total = Decimal(0)
-    ends = []
-    for row in rows:
-        ends.append(dt_util.utc_from_timestamp(row["end"]))
-        amount = truth(gateway, register, ends[-1], entry)
+    for row, (begin, end) in zip(rows, stretches, strict=True):
+        amount = truth(gateway, register, begin, end, entry)
         total += amount
-        assert row["state"] == pytest.approx(float(amount), abs=1e-9)
+        assert row["state"] == pytest.approx(float(amount), abs=1e-9), end
         assert row["change"] == pytest.approx(float(amount), abs=1e-9)
         assert row["sum"] == pytest.approx(float(total), abs=1e-8)
     return ends
@@ -217,7 +208,7 @@ async def test_steps(
     assert len(await check(hass, gateway, HOUSE, STEPS)) > 90
     # 17:30 in Berlin is in the middle of the hour from 16:00 UTC on.
     for quarter in range(1, 34):
-        await timeline.go_to(NINE + quarter * timedelta(minutes=15) + SETTLED)
+        await timeline.go_to(NINE + quarter * QUARTER + SETTLED)
     ends = await check(hass, gateway, HOUSE, STEPS)
     assert ends[-1] == datetime(2026, 11, 20, 17, tzinfo=UTC)
 
@@ -272,3 +263,134 @@ async def test_gas(
     )
     assert found["statistics_unit_of_measurement"] == "kWh"
     assert found["unit_class"] == "energy"
+
+
+async def test_past_over_the_change_of_time(
+    hass: HomeAssistant, gateway: PpcGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The price is there before the history, which comes newest first, in slices."""
+    monkeypatch.setattr(importer, "KEPT", 27 * DAY)
+    monkeypatch.setattr(quarters, "_KEPT", 3 * DAY)
+    gateway.faults.add("range_limit_1000")
+    gateway.scenario.meters.remove_meter(GAS[0])
+    source = id_of(gateway, *HOUSE)
+    await set_up(
+        hass, make_entry(gateway, priced={source: settings(HOUSE, prices=[STEPS])})
+    )
+    assert exports(gateway) > 2
+    ends = await check(hass, gateway, HOUSE, STEPS)
+    days = [dt_util.as_local(end - HOUR).date() for end in ends]
+    assert days.count(date(2026, 10, 25)) == 25
+
+
+async def test_quarter_hours_are_read_again(
+    hass: HomeAssistant,
+    gateway: PpcGateway,
+    timeline: Timeline,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another price needs those that are not at hand any more: the gateway has them."""
+    monkeypatch.setattr(quarters, "_KEPT", DAY)
+    source = id_of(gateway, *HOUSE)
+    entry = make_entry(gateway, priced={source: settings(HOUSE, prices=[STEPS])})
+    await set_up(hass, entry)
+    await restart(hass, entry, timeline)
+    before = await check(hass, gateway, HOUSE, STEPS)
+    dearer = {**STEPS, "price": "0.4"}
+    exported = exports(gateway)
+    await choose(hass, entry, gateway, house={"prices": [dearer]})
+    await timeline.go_to(NINE + 2 * QUARTER + SETTLED)
+    assert exports(gateway) == exported + 1
+    assert await check(hass, gateway, HOUSE, dearer) == before
+
+
+async def test_corrected(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+) -> None:
+    """A value that is replaced at night moves money from one hour to the other."""
+    await choose(hass, loaded, gateway, house={"prices": [FIXED]})
+    cost = f"{id_of(gateway, *HOUSE)}_cost"
+    before = {row["end"]: row for row in await rows_of(hass, cost)}
+    hour = NINE - 20 * HOUR
+    register = gateway.true_register(*HOUSE, hour)
+    gateway.override(*HOUSE, hour, wert=f"{register + Decimal('0.01'):.4f}")
+    night = (NINE + DAY).replace(hour=1, minute=15)
+    await timeline.go_to(night - HOUR + SETTLED)
+    await timeline.go_to(night + SETTLED)
+    after = {row["end"]: row for row in await rows_of(hass, cost)}
+    end = hour.timestamp()
+    behind = (hour + HOUR).timestamp()
+    assert after[end]["state"] == pytest.approx(before[end]["state"] + 0.003214)
+    assert after[behind]["state"] == pytest.approx(before[behind]["state"] - 0.003214)
+    assert after[behind]["sum"] == pytest.approx(before[behind]["sum"], abs=1e-9)
+    changed = [one for one in before if after[one]["state"] != before[one]["state"]]
+    assert changed == [end, behind]
+
+
+async def test_what_was_cut_off_comes_back(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+    timeline: Timeline,
+) -> None:
+    """As after a kill: rows and lifts that never came are found at the next start."""
+    await choose(hass, loaded, gateway, house={"prices": [FIXED]})
+    cost = f"{id_of(gateway, *HOUSE)}_cost"
+    before = await rows_of(hass, cost)
+    middle = dt_util.utc_from_timestamp(before[40]["start"])
+    get_instance(hass).async_adjust_statistics(cost, middle, 5, hass.config.currency)
+    await async_wait_recording_done(hass)
+    assert await rows_of(hass, cost) != before
+    await restart(hass, loaded, timeline)
+    assert await rows_of(hass, cost) == before
+    get_instance(hass).async_clear_statistics([cost])
+    await restart(hass, loaded, timeline)
+    assert await rows_of(hass, cost) == before
+
+
+async def test_energy_dashboard(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    hass_admin_user: MockUser,
+    loaded: MockConfigEntry,
+    gateway: PpcGateway,
+) -> None:
+    """It takes them as the costs of the register, and finds nothing wrong with it."""
+    factor = {"begin": "2026-01-01", "state_number": "0.9512", "calorific": "11.2"}
+    await choose(
+        hass,
+        loaded,
+        gateway,
+        house={"prices": [FIXED]},
+        gas={"unit": "m³", "factors": [factor], "prices": [FIXED]},
+    )
+    await async_wait_recording_done(hass)
+    assert await async_setup_component(hass, "energy", {})
+    client = await hass_ws_client(hass, await fresh_token(hass, hass_admin_user))
+    grid, gas = id_of(gateway, *HOUSE), id_of(gateway, *GAS)
+    await client.send_json_auto_id(
+        {
+            "type": "energy/save_prefs",
+            "energy_sources": [
+                {
+                    "type": "grid",
+                    "stat_energy_from": grid,
+                    "stat_cost": f"{grid}_cost",
+                    "cost_adjustment_day": 0,
+                },
+                {
+                    "type": "gas",
+                    "stat_energy_from": f"{gas}_energy",
+                    "stat_cost": f"{gas}_cost",
+                },
+            ],
+        }
+    )
+    saved = await client.receive_json()
+    assert saved["success"], saved
+    await client.send_json_auto_id({"type": "energy/validate"})
+    answer = await client.receive_json()
+    assert answer["result"]["energy_sources"] == [[], []]
