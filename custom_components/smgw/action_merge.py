@@ -1,11 +1,13 @@
 """The action that puts a register's history before its sensor's own statistics."""
 
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import probatio
 
 from homeassistant.components.recorder.models import StatisticMetaData
 from homeassistant.components.recorder.statistics import (
+    UNIT_CLASS_TO_UNIT_CONVERTER,
     async_import_statistics,
     get_metadata,
     statistics_during_period,
@@ -26,8 +28,11 @@ from homeassistant.util import dt as dt_util, slugify
 
 from . import answers
 from .const import DOMAIN
-from .merging import merge
+from .memory import async_memory
+from .merging import Merge, merge
+from .notes import RegisterKey
 from .statistics import Row, as_data
+from .succession import Line
 from .writer import async_done
 
 SERVICE_MERGE_HISTORY = "merge_history"
@@ -42,6 +47,18 @@ class _Stored(NamedTuple):
     history: list[Row]
     live: list[Row]
     """In the same unit."""
+    unit: str | None
+    """Of the register's own statistic."""
+
+
+class _Source(NamedTuple):
+    """Whose history is put before a sensor's rows."""
+
+    statistic: str
+    key: RegisterKey
+    """The sensor's register."""
+    line: Line
+    """The meters of the statistic."""
 
 
 @callback
@@ -64,7 +81,8 @@ def async_register(hass: HomeAssistant) -> None:
 
 async def _async_merge(hass: HomeAssistant, entity_id: str) -> dict[str, Any]:
     """Merge one sensor's. Raises `ServiceValidationError`."""
-    statistic = _statistic_of(hass, entity_id)
+    source = await _async_source(hass, entity_id)
+    statistic = source.statistic
     if DATA_INSTANCE not in hass.data:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="no_recorder"
@@ -81,7 +99,7 @@ async def _async_merge(hass: HomeAssistant, entity_id: str) -> dict[str, Any]:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="merge_no_history"
         )
-    plan = merge(stored.history, stored.live[0])
+    plan = _plan(stored, source)
     if plan is None:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="merge_no_fit"
@@ -106,9 +124,8 @@ async def _async_merge(hass: HomeAssistant, entity_id: str) -> dict[str, Any]:
     }
 
 
-@callback
-def _statistic_of(hass: HomeAssistant, entity_id: str) -> str:
-    """Return the id of the statistic of a sensor's register.
+async def _async_source(hass: HomeAssistant, entity_id: str) -> _Source:
+    """Return what holds the history of a sensor's register.
 
     Raises `ServiceValidationError` for what is no sensor of ours.
     """
@@ -117,7 +134,41 @@ def _statistic_of(hass: HomeAssistant, entity_id: str) -> str:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="not_our_sensor"
         )
-    return f"{DOMAIN}:{slugify(entity.unique_id)}"
+    gateway_id, _, register = entity.unique_id.partition("_")
+    meter_id, _, obis = register.rpartition("_")
+    successions = (await async_memory(hass, gateway_id)).successions
+    key = (meter_id, obis)
+    named = "_".join((gateway_id, *successions.root(key)))
+    if not meter_id:
+        # A sensor of the gateway itself.
+        named = entity.unique_id
+    return _Source(f"{DOMAIN}:{slugify(named)}", key, successions.line(key))
+
+
+def _plan(stored: _Stored, source: _Source) -> Merge | None:
+    """Return how to merge, whichever meters the rows are of."""
+    first = stored.live[0]
+    merged = any(
+        (row.start, row.state) == (first.start, first.state) for row in stored.history
+    )
+
+    def ahead(row: Row) -> Decimal:
+        # The sensor's own rows are its meter's, whoever else counted that hour.
+        own = row is first and not merged
+        line = source.line
+        offset = line.offset_of(source.key) if own else line.offset_at(row.end)
+        return _converted(offset, stored)
+
+    return merge(stored.history, first, ahead)
+
+
+def _converted(value: Decimal, stored: _Stored) -> Decimal:
+    """Return a value of the statistic in the sensor's unit."""
+    unit = stored.metadata["unit_of_measurement"]
+    converter = UNIT_CLASS_TO_UNIT_CONVERTER.get(stored.metadata["unit_class"])
+    if converter is None or stored.unit == unit:
+        return value
+    return Decimal(repr(round(converter.convert(float(value), stored.unit, unit), 8)))
 
 
 def _stored(hass: HomeAssistant, entity_id: str, statistic: str) -> _Stored | None:
@@ -131,7 +182,7 @@ def _stored(hass: HomeAssistant, entity_id: str, statistic: str) -> _Stored | No
     if other["unit_class"] != unit_class or (
         unit_class is None and other["unit_of_measurement"] != unit
     ):
-        return _Stored(metadata, [], [])
+        return _Stored(metadata, [], [], unit)
     found = statistics_during_period(
         hass,
         dt_util.utc_from_timestamp(0),
@@ -150,4 +201,5 @@ def _stored(hass: HomeAssistant, entity_id: str, statistic: str) -> _Stored | No
         ]
         for name in (entity_id, statistic)
     }
-    return _Stored(metadata, rows[statistic], rows[entity_id])
+    own_unit = other["unit_of_measurement"]
+    return _Stored(metadata, rows[statistic], rows[entity_id], own_unit)

@@ -197,7 +197,8 @@ class Costs:
 
     def _keys(self, one: Derivation) -> list[RegisterKey]:
         """Return the registers whose readings go into a source."""
-        return [(one.register.meter_id, str(one.register.obis))]
+        key = (one.register.meter_id, str(one.register.obis))
+        return self._coordinator.memory.successions.members(key)
 
     def _known(
         self, one: Derivation, start: datetime, read: RegisterKey | None = None

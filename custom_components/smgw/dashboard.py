@@ -37,7 +37,7 @@ async def async_names(
 ) -> list[str]:
     """Return the names of the usual statistics that an account's meters will have.
 
-    None without a recorder. The names are in the language of the system, as the
+    Of a meter in another's place they are that one's. None without a recorder. The names are in the language of the system, as the
     dashboard shows them.
     """
     memory = await async_memory(hass, gateway_id)
@@ -46,7 +46,7 @@ async def async_names(
         return []
     texts = await Texts.async_load(hass, hass.config.language)
     return [
-        statistic_name(register, texts)
+        statistic_name(memory.successions.named(register), texts)
         for meter in seen.snapshot.meters.values()
         for register in _to_choose([r.register for r in meter.readings.values()])
     ]

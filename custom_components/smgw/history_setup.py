@@ -8,6 +8,7 @@ from homeassistant.helpers.recorder import DATA_INSTANCE
 from .budget import Kind
 from .coordinator import SmgwCoordinator
 from .importer import Importer
+from .joining import async_join_meters
 from .recording import Recording
 from .writer import Writer
 
@@ -28,7 +29,8 @@ def async_prepare_history(
     """Have the history ride in the first session already; None without a recorder."""
     if DATA_INSTANCE not in hass.data:
         return None
-    writer = Writer(hass, coordinator.gateway_id)
+    memory = coordinator.memory
+    writer = Writer(hass, coordinator.gateway_id, memory.successions, memory.async_keep)
     importer = Importer(hass, coordinator, writer)
     coordinator.errands.async_register(importer)
     return History(Recording(hass, coordinator, writer), importer, writer)
@@ -44,6 +46,8 @@ def async_follow_history(coordinator: SmgwCoordinator, history: History) -> None
     entry, recording = coordinator.config_entry, history.recording
     entry.async_on_unload(coordinator.async_add_listener(recording.async_take))
     recording.async_take()
+    # What an earlier run was stopped in.
+    async_join_meters(coordinator.hass, coordinator, history.writer)
     entry.async_create_background_task(
         coordinator.hass,
         history.importer.async_compare(coordinator.data),

@@ -30,6 +30,7 @@ from .notes import LoginNotes
 from .schedule import QUARTER
 from .seal_notes import SealNotes
 from .stored import as_json, of_json
+from .succession import Successions
 
 _VERSION = 1
 # What was read longer ago is not shown any more.
@@ -111,6 +112,8 @@ class GatewayMemory:
         """What is known of each login, by its subentry's id."""
         self.history = HistoryNotes()
         """What of its history is recorded."""
+        self.successions = Successions()
+        """Which meters were put in another's place."""
         self.log = LogNotes()
         """What was seen of the consumer log, and when we were there."""
         self.budget.listener = self._session_opened
@@ -211,6 +214,10 @@ class GatewayMemory:
         delay = min(max(due, 1), QUARTER.total_seconds()) if rarely else 1
         self._store.async_delay_save(self._as_dict, delay)
 
+    async def async_keep(self) -> None:
+        """Write to disk now; return when it is there."""
+        await self._store.async_save(self._as_dict())
+
     async def async_load(self) -> None:
         """Read what an earlier run learned."""
         data = await self._store.async_load() or {}
@@ -222,6 +229,8 @@ class GatewayMemory:
             self.logins[login_id] = LoginNotes.of(notes)
         if history := data.get("history"):
             self.history = HistoryNotes.of(history, dt_util.utcnow())
+        if successions := data.get("successions"):
+            self.successions = Successions.of(successions)
         self.log = LogNotes.of(data.get("log") or {})
         if down_since := data.get("down_since"):
             self.down_since = _moment(down_since)
@@ -266,6 +275,7 @@ class GatewayMemory:
             "worked": {k: moment.isoformat() for k, moment in self._worked.items()},
             "logins": {k: notes.as_dict() for k, notes in self.logins.items()},
             "history": self.history.as_dict(),
+            "successions": self.successions.as_dict(),
             "log": self.log.as_dict(),
             "down_since": self.down_since and self.down_since.isoformat(),
             "signer": self.signer,

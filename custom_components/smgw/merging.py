@@ -4,7 +4,7 @@ Rows that the recorder has made itself keep their course: all of them are lifted
 same amount, so that they go on where the history ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -23,16 +23,24 @@ class Merge(NamedTuple):
     """To be put before them, by time."""
 
 
-def merge(history: Sequence[Row], first: Row) -> Merge | None:
+def _same(_: Row) -> Decimal:
+    return Decimal(0)
+
+
+def merge(
+    history: Sequence[Row], first: Row, ahead: Callable[[Row], Decimal] = _same
+) -> Merge | None:
     """Return how to put a history before the first row of a sensor's own.
 
-    `history` by time, of the same register and in the same unit. None if the two do
-    not fit: the sensor begins below the register that the history ends with.
+    `history` by time, of the same register and in the same unit. `ahead` tells how much
+    the meter of a row is ahead of the first one, where one has taken another's place.
+    None if the two do not fit: the sensor begins below the register that the history
+    ends with.
     """
     rows = tuple(row for row in history if row.start < first.start)
     if not rows:
         return Merge(Decimal(0), ())
-    used = first.state - rows[-1].state
+    used = (first.state - ahead(first)) - (rows[-1].state - ahead(rows[-1]))
     if used < -_NOISE:
         return None
     lift = rows[-1].sum + used - first.sum

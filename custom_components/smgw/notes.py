@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from homeassistant.util import dt as dt_util
 
 from .contract_notes import ContractNotes
-from .han.model import Snapshot
+from .han.model import Meter, Snapshot
 from .log_notes import LogMark
+from .statistics import Edge, edge_of
+from .stored import as_json, of_json
 
 type RegisterKey = tuple[str, str]
 """Meter id and OBIS code."""
@@ -22,6 +24,66 @@ _SOONEST = timedelta(hours=2)
 _UNKNOWN_RHYTHM = timedelta(days=3)
 # One bad slot is not worth a word.
 _EMPTY = timedelta(hours=1)
+
+
+class RegisterNotes(NamedTuple):
+    """What polls have shown of a register that counts."""
+
+    unit: str
+    """Of its statistic."""
+    first: Edge
+    newest: Edge
+
+    def joined(self, other: RegisterNotes) -> RegisterNotes:
+        """Return what both have shown; the other one later."""
+        earlier = self.first.moment <= other.first.moment
+        later = self.newest.moment > other.newest.moment
+        return RegisterNotes(
+            unit=other.unit,
+            first=self.first if earlier else other.first,
+            newest=self.newest if later else other.newest,
+        )
+
+
+@dataclass(slots=True)
+class MeterNotes:
+    """A meter that counts: since when it is there, and until when it was."""
+
+    registers: dict[str, RegisterNotes] = field(default_factory=dict)
+    """By OBIS code; at least one."""
+
+    @property
+    def first(self) -> datetime:
+        """Return the time of its first reading (UTC)."""
+        return min(notes.first.moment for notes in self.registers.values())
+
+    @property
+    def newest(self) -> datetime:
+        """Return the time of its newest reading (UTC)."""
+        return max(notes.newest.moment for notes in self.registers.values())
+
+    @classmethod
+    def of_meter(cls, meter: Meter) -> Self:
+        """Return what a session shows of a meter."""
+        notes = cls()
+        for reading in meter.readings.values():
+            if found := edge_of(meter, reading):
+                recorded, edge = found
+                code = str(reading.register.obis)
+                notes.registers[code] = RegisterNotes(recorded.unit or "", edge, edge)
+        return notes
+
+    def joined(self, other: MeterNotes) -> MeterNotes:
+        """Return what two sessions have shown."""
+        return MeterNotes(
+            {
+                **other.registers,
+                **{
+                    code: notes.joined(other.registers.get(code, notes))
+                    for code, notes in self.registers.items()
+                },
+            }
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +100,8 @@ class LoginNotes:
     """How far its consumer log has been read."""
     contracts: ContractNotes = field(default_factory=ContractNotes)
     """What it sees of its contracts."""
+    meters: dict[str, MeterNotes] = field(default_factory=dict)
+    """All meters that were ever delivered and count."""
     newest: datetime | None = None
     """When the newest reading of the last session was taken (UTC; of this run)."""
     read_at: datetime | None = None
@@ -48,6 +112,10 @@ class LoginNotes:
         self.read_at = now
         for meter in snapshot.meters.values():
             self.registers.update((meter.meter_id, obis) for obis in meter.readings)
+            seen = MeterNotes.of_meter(meter)
+            if seen.registers:
+                known = self.meters.get(meter.meter_id, seen)
+                self.meters[meter.meter_id] = known.joined(seen)
         before = self.newest
         self.newest = snapshot.last_capture
         if self.newest is None:
@@ -97,6 +165,10 @@ class LoginNotes:
             "empty_since": self.empty_since and self.empty_since.isoformat(),
             "contracts": self.contracts.as_dict(),
             "log": self.log.as_dict(),
+            "meters": {
+                meter_id: as_json(notes.registers)
+                for meter_id, notes in self.meters.items()
+            },
         }
 
     @classmethod
@@ -114,4 +186,13 @@ class LoginNotes:
             and dt_util.parse_datetime(empty_since, raise_on_error=True),
             contracts=ContractNotes.of(stored.get("contracts") or {}),
             log=LogMark.of(stored.get("log") or {}),
+            meters={
+                meter_id: MeterNotes(
+                    {
+                        code: of_json(RegisterNotes, notes)
+                        for code, notes in registers.items()
+                    }
+                )
+                for meter_id, registers in (stored.get("meters") or {}).items()
+            },
         )

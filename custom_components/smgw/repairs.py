@@ -1,7 +1,9 @@
-"""Fix flows: a changed certificate or signer is compared and accepted, a login asked for anew."""
+"""Fix flows: a certificate or signer is compared and accepted, a login or a meter asked about."""
 
 from datetime import datetime
 from typing import Any, override
+
+import probatio
 
 from homeassistant.components.repairs import (
     ConfirmRepairFlow,
@@ -12,14 +14,22 @@ from homeassistant.components.repairs import (
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
 from homeassistant.util import dt as dt_util
 
 from .attempt import async_end_reauth
 from .const import CONF_CERTIFICATE, CONF_LOGIN
+from .exchanges import Question, questions
 from .han import probe
 from .han.certificate import GatewayCertificate
 from .han.errors import SmgwError
 from .han.model import Account
+from .joining import async_answer
 from .login_steps import WAYS, LoginSteps, Place
 from .memory import GatewayMemory, async_memory
 from .models import GatewayConfig, SmgwConfigEntry
@@ -28,9 +38,15 @@ from .symptoms import (
     CERTIFICATE_CHANGED,
     LOGIN_FAILED,
     SIGNER_CHANGED,
+    SUCCESSOR,
     last_worked,
     local_time,
+    vanished_list,
 )
+from .texts import Texts
+
+CONF_VANISHED = "vanished"
+_NONE = "none"
 
 
 class CertificateRepairFlow(RepairsFlow):
@@ -194,6 +210,69 @@ class SignerRepairFlow(RepairsFlow):
         return self.async_create_entry(data={})
 
 
+class SuccessorRepairFlow(RepairsFlow):
+    """Asks which vanished meter a new one continues, if any."""
+
+    def __init__(self, entry: SmgwConfigEntry, meter_id: str) -> None:
+        """Take the entry and the new meter."""
+        self._entry = entry
+        self._meter_id = meter_id
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Begin; what the issue is about comes as input."""
+        return await self.async_step_choose()
+
+    async def async_step_choose(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Ask; keep the answer."""
+        question = self._question()
+        if user_input is None:
+            now = dt_util.utcnow()
+            texts = await Texts.async_load(self.hass, self.hass.config.language)
+            return self.async_show_form(
+                step_id="choose",
+                data_schema=_successor_schema(question, texts),
+                description_placeholders={
+                    "gateway_id": self._entry.unique_id or "",
+                    "meter": question.meter_id,
+                    "first": local_time(question.first, now),
+                    "vanished": vanished_list(question, now),
+                },
+            )
+        answer = user_input[CONF_VANISHED]
+        chosen = {one.meter_id: one for one in question.vanished}.get(answer)
+        if chosen is None and answer != _NONE:
+            # It was there when the form was opened.
+            raise AbortFlow("settled")
+        await async_answer(self.hass, self._entry, question, chosen)
+        return self.async_create_entry(data={})
+
+    def _question(self) -> Question:
+        if self._entry.state is not ConfigEntryState.LOADED:
+            raise AbortFlow("not_loaded")
+        coordinator = self._entry.runtime_data.coordinator
+        for question in questions(coordinator.logins, coordinator.memory):
+            if question.meter_id == self._meter_id:
+                return question
+        raise AbortFlow("settled")
+
+
+def _successor_schema(question: Question, texts: Texts) -> probatio.Schema:
+    """Return the field that chooses one of the vanished meters, or none."""
+    options = [
+        SelectOptionDict(value=one.meter_id, label=one.meter_id)
+        for one in question.vanished
+    ]
+    options.append(SelectOptionDict(value=_NONE, label=texts.say("another_meter")))
+    choice = SelectSelector(
+        SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
+    )
+    return probatio.Schema({probatio.Required(CONF_VANISHED): choice})
+
+
 async def async_create_fix_flow(
     hass: HomeAssistant,
     issue_id: str,
@@ -208,4 +287,6 @@ async def async_create_fix_flow(
         return LoginRepairFlow(entry, str(known.get(CONF_LOGIN)))
     if entry is not None and issue_id.startswith(SIGNER_CHANGED):
         return SignerRepairFlow(entry)
+    if entry is not None and issue_id.startswith(SUCCESSOR):
+        return SuccessorRepairFlow(entry, str(known.get("meter")))
     return ConfirmRepairFlow()

@@ -7,7 +7,7 @@ overwrites itself, and an hour without a reading is carried by the next row that
 one. Nothing is interpolated. Hours are UTC; German offsets are whole hours.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -33,7 +33,7 @@ from .han.units import Unit
 
 HOUR = timedelta(hours=1)
 _DIGITS = 8
-_NOTHING = Decimal(10) ** -_DIGITS / 2
+NOTHING = Decimal(10) ** -_DIGITS / 2
 
 type Readings = Mapping[datetime, Decimal]
 """A register, in the unit of its statistic, by target time (UTC, full hours)."""
@@ -65,6 +65,15 @@ _MEASURES = {
 }
 
 
+class Edge(NamedTuple):
+    """A reading, of any time, at which a meter begins or ends to count."""
+
+    moment: datetime
+    """Its target time (UTC)."""
+    value: Decimal
+    """The register, in the unit of its statistic."""
+
+
 class Row(NamedTuple):
     """An hour of a statistic."""
 
@@ -84,6 +93,11 @@ class Row(NamedTuple):
             # The recorder lifts sums as floats; no register has so many digits.
             Decimal(repr(round(total, _DIGITS))),
         )
+
+    @property
+    def end(self) -> datetime:
+        """Return the target time of its reading (UTC)."""
+        return self.start + HOUR
 
     def base(self, offset: Decimal = Decimal(0)) -> Decimal:
         """Return the register at which the sum is 0; `offset` is that of its meter."""
@@ -150,6 +164,22 @@ def of_profile(rows: Iterable[ProfileRow], recorded: Measure) -> Readings:
     }
 
 
+def edges_of(rows: Sequence[ProfileRow], recorded: Measure) -> tuple[Edge, ...]:
+    """Return the oldest and the newest reading of a load profile; none if it has none."""
+    ends = (
+        next(
+            (
+                Edge(row.target_time, row.value * recorded.factor)
+                for row in ordered
+                if row.value is not None and row.usable
+            ),
+            None,
+        )
+        for ordered in (rows, reversed(rows))
+    )
+    return tuple(edge for edge in ends if edge)
+
+
 def slot_of_reading(reading: Reading, interval: timedelta | None) -> datetime:
     """Return the slot a reading belongs to, as the official software decides it."""
     # Of longer intervals the stamps are no less exact.
@@ -160,12 +190,18 @@ def slot_of_reading(reading: Reading, interval: timedelta | None) -> datetime:
 def of_meter(meter: Meter) -> Iterator[tuple[Register, Measure, Readings]]:
     """Return what a poll has of a meter: the registers read on the full hour."""
     for reading in meter.readings.values():
-        recorded = measure(reading.register)
-        if recorded is None or not (reading.quality is None or reading.quality.usable):
-            continue
-        slot = slot_of_reading(reading, meter.capture_interval)
-        if _is_full_hour(slot):
-            yield reading.register, recorded, {slot: reading.value * recorded.factor}
+        if (found := edge_of(meter, reading)) and _is_full_hour(found[1].moment):
+            recorded, edge = found
+            yield reading.register, recorded, {edge.moment: edge.value}
+
+
+def edge_of(meter: Meter, reading: Reading) -> tuple[Measure, Edge] | None:
+    """Return what a poll has of a register; None if it is not recorded or not usable."""
+    recorded = measure(reading.register)
+    if recorded is None or not (reading.quality is None or reading.quality.usable):
+        return None
+    slot = slot_of_reading(reading, meter.capture_interval)
+    return recorded, Edge(slot, reading.value * recorded.factor)
 
 
 def rows_of(
@@ -220,8 +256,8 @@ def changes(planned: Plan, stored: Iterable[Row]) -> list[Row]:
         row
         for row in planned.rows
         if (old := known.get(row.start)) is None
-        or abs(old.state - row.state) > _NOTHING
-        or abs(old.sum + planned.lift - row.sum) > _NOTHING
+        or abs(old.state - row.state) > NOTHING
+        or abs(old.sum + planned.lift - row.sum) > NOTHING
     ]
 
 

@@ -14,6 +14,7 @@ from itertools import chain
 from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.util import dt as dt_util
 
+from .exchanges import Question, questions
 from .han.doctor import CLOCK_OFF
 from .han.driver import VENDORS
 from .han.errors import (
@@ -33,6 +34,7 @@ from .seal_notes import Broken
 CERTIFICATE_CHANGED = "certificate_changed"
 LOGIN_FAILED = "login_failed"
 SIGNER_CHANGED = "signer_changed"
+SUCCESSOR = "successor"
 
 _AHEAD = timedelta(days=30)
 _OUTAGE = timedelta(hours=6)
@@ -285,6 +287,23 @@ def _polled_often(now: Situation) -> Iterator[Found]:
         yield Found({"chosen": str(chosen), "usual": str(usual)})
 
 
+def _successor(now: Situation) -> Iterator[Found]:
+    for question in questions(now.logins, now.memory):
+        told = {
+            "meter": question.meter_id,
+            "first": now.local(question.first),
+            "vanished": vanished_list(question, now.now),
+        }
+        yield Found(told, meter=question.meter_id)
+
+
+def vanished_list(question: Question, now: datetime) -> str:
+    """Return the meters that a question is about, with their last readings, as a list."""
+    return "\n".join(
+        f"- {one.meter_id} ({local_time(one.newest, now)})" for one in question.vanished
+    )
+
+
 def _unreadable(now: Situation) -> Iterator[Found]:
     trouble = now.memory.trouble
     if trouble is None or trouble.key in _TOLD_ELSEWHERE or now.memory.down_since:
@@ -318,6 +337,7 @@ KINDS = (
     Kind("outage", _outage, IssueSeverity.ERROR),
     Kind("unreadable", _unreadable, IssueSeverity.ERROR),
     Kind("polled_often", _polled_often),
+    Kind(SUCCESSOR, _successor, fixable=True),
 )
 
 
