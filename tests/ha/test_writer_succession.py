@@ -255,8 +255,7 @@ async def test_killed(hass: HomeAssistant, after: int) -> None:
 
     What was not noted as done is read again, as the importer does it.
     """
-    dice = Random(after)
-    truth = truths(dice, 60)[:2]
+    truth = truths(Random(after), 60)[:2]
     disk: list[Successions] = [Successions()]
     left = after
 
