@@ -133,9 +133,7 @@ class Successions:
 
     def waiting(self, key: RegisterKey) -> list[RegisterKey]:
         """Return which registers have yet to go over into the statistic of one."""
-        return [
-            member for member in self.members(key)[1:] if member not in self.joined
-        ]
+        return [member for member in self.members(key)[1:] if member not in self.joined]
 
     def line(self, key: RegisterKey) -> Line:
         """Return the meters of a register's statistic."""
