@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smgw import importer
+from custom_components.smgw.const import DOMAIN
 from homeassistant.components.recorder.statistics import (
     StatisticsRow,
     statistics_during_period,
@@ -28,7 +29,7 @@ from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
 
-from .conftest import START, Timeline, fresh_token, restart
+from .conftest import START, Timeline, fresh_token, restart, set_up
 from .test_coordinator import SETTLED
 from .test_recording import HOUSE, id_of
 from .test_repairs import issues, start
@@ -241,3 +242,169 @@ async def test_yes(
     await quarters(timeline, NINE + 26 * QUARTER, 3)
     assert issues(hass) == set()
     check(gateway, await recorded(hass), [exchanged], NINE + 7 * HOUR)
+
+
+async def test_no(
+    hass: HomeAssistant,
+    gateway: Any,
+    loaded: MockConfigEntry,
+    timeline: Timeline,
+    answer: Answer,
+) -> None:
+    """Both keep their statistics, and nobody is asked again."""
+    await quarters(timeline, HALF, 1)
+    exchange(gateway, HALF + QUARTER)
+    await quarters(timeline, HALF + QUARTER, 6)
+    assert (await answer(NEW, "none"))["type"] == "create_entry"
+    assert issues(hass) == set()
+    await quarters(timeline, HALF + 7 * QUARTER, 4)
+    await restart(hass, loaded, timeline)
+    await quarters(timeline, HALF + 11 * QUARTER, 2)
+    assert issues(hass) == set()
+    found = await recorded(hass)
+    for code in BOTH:
+        assert id_of(gateway, OLD, code) in found
+        rows = found[id_of(gateway, NEW, code)]
+        assert rows[0]["sum"] == 0
+        assert rows[-1]["end"] == (NINE + 3 * HOUR).timestamp()
+
+
+async def test_chain(
+    hass: HomeAssistant,
+    gateway: Any,
+    loaded: MockConfigEntry,
+    timeline: Timeline,
+    answer: Answer,
+) -> None:
+    """Exchanged twice: one statistic; each day is what all three have counted."""
+    await quarters(timeline, HALF, 1)
+    first = exchange(gateway, HALF + QUARTER)
+    await quarters(timeline, HALF + QUARTER, 2)
+    # Long before an hour of its own is recorded, and in the middle of a day.
+    await answer(NEW, OLD.upper())
+    at = NINE + DAY + 2 * HOUR + QUARTER
+    for hour in range(11, 35):
+        await timeline.go_to(START.replace(hour=0, minute=0) + hour * HOUR + SETTLED)
+    await quarters(timeline, at - 2 * QUARTER, 2)
+    second = exchange(gateway, at, NEW, NEXT)
+    await quarters(timeline, at, 8)
+    assert issues(hass) == {"successor"}
+    result = await answer(NEXT, NEW.upper())
+    listed = result["form"]["description_placeholders"]["vanished"]
+    assert listed.startswith(f"- {NEW.upper()} (")
+    assert OLD.upper() not in listed
+    await quarters(timeline, at + 8 * QUARTER, 4)
+    exchanges = [first, second]
+    check(gateway, await recorded(hass), exchanges, NINE + DAY + 5 * HOUR)
+
+    for code in BOTH:
+        bars = await days(hass, id_of(gateway, OLD, code))
+        midnights = [
+            dt_util.start_of_local_day(START) + number * DAY for number in range(2)
+        ]
+        true = gateway.true_register
+        today = (
+            true(OLD, code, first.last)
+            - true(OLD, code, midnights[0])
+            + true(NEW, code, midnights[1])
+            - true(NEW, code, first.first)
+        )
+        assert bars["2026-11-20"] == pytest.approx(float(today), abs=1e-7)
+        tomorrow = (
+            true(NEW, code, second.last)
+            - true(NEW, code, midnights[1])
+            + true(NEXT, code, NINE + DAY + 5 * HOUR)
+            - true(NEXT, code, second.first)
+        )
+        assert bars["2026-11-21"] == pytest.approx(float(tomorrow), abs=1e-7)
+
+
+async def test_killed_before_it_was_joined(
+    hass: HomeAssistant,
+    gateway: Any,
+    loaded: MockConfigEntry,
+    timeline: Timeline,
+    answer: Answer,
+) -> None:
+    """The answer is on disk before anything is moved; the next start goes on."""
+    await quarters(timeline, HALF, 1)
+    exchanged = exchange(gateway, HALF + QUARTER)
+    await quarters(timeline, HALF + QUARTER, 8)
+    before = await recorded(hass)
+    writer = loaded.runtime_data.history.writer
+    async with writer._lock:
+        # Nothing is moved as long as somebody else writes.
+        client = answer(NEW, OLD.upper())
+        task = hass.async_create_task(client)
+        while "successor" in issues(hass):
+            await timeline.breathe()
+        await hass.config_entries.async_unload(loaded.entry_id)
+    await task
+    assert await recorded(hass) == before
+    hass.data.pop(DOMAIN)
+    await timeline.pass_by(minutes=14)
+    await hass.config_entries.async_setup(loaded.entry_id)
+    await quarters(timeline, HALF + 10 * QUARTER, 5)
+    assert issues(hass) == set()
+    check(gateway, await recorded(hass), [exchanged], NINE + 4 * HOUR)
+
+
+async def test_several_have_gone(
+    hass: HomeAssistant,
+    gateway: Any,
+    entry: MockConfigEntry,
+    timeline: Timeline,
+    answer: Answer,
+) -> None:
+    """The owner chooses; what counts something else is not offered."""
+    meters = gateway.scenario.meters
+    meters.add_meter("1esy0060178981", ("1-0:1.8.0",))
+    meters.add_meter("7els0045678901", ("7-0:3.0.0",), interval=3600)
+    await set_up(hass, entry)
+    await quarters(timeline, HALF, 1)
+    meters.remove_meter("1esy0060178981")
+    meters.remove_meter("7els0045678901")
+    await quarters(timeline, HALF + QUARTER, 2)
+    assert issues(hass) == set()
+    exchange(gateway, HALF + 3 * QUARTER)
+    await quarters(timeline, HALF + 3 * QUARTER, 4)
+    assert issues(hass) == {"successor"}
+    result = await answer(NEW, "1ESY0060178981")
+    options = result["form"]["data_schema"][0]["selector"]["select"]["options"]
+    assert [option["value"] for option in options] == [
+        OLD.upper(),
+        "1ESY0060178981",
+        "none",
+    ]
+    await quarters(timeline, HALF + 7 * QUARTER, 2)
+    found = await recorded(hass)
+    assert id_of(gateway, NEW, "1-0:1.8.0") not in found
+    rows = found[id_of(gateway, "1esy0060178981", "1-0:1.8.0")]
+    assert rows[-1]["state"] == float(
+        gateway.true_register(NEW, "1-0:1.8.0", NINE + 2 * HOUR)
+    )
+    # Its other direction may be that of the other one.
+    assert issues(hass) == {"successor"}
+    await answer(NEW, OLD.upper())
+    found = await recorded(hass)
+    assert id_of(gateway, NEW, "1-0:2.8.0") not in found
+    assert len(found[id_of(gateway, OLD, "1-0:2.8.0")]) > len(
+        found[id_of(gateway, OLD, "1-0:1.8.0")]
+    )
+
+
+async def test_not_asked(
+    hass: HomeAssistant, gateway: Any, entry: MockConfigEntry, timeline: Timeline
+) -> None:
+    """Not at the first set-up, nor while both are there, nor if both counted before."""
+    meters = gateway.scenario.meters
+    await set_up(hass, entry)
+    assert issues(hass) == set()
+    await quarters(timeline, HALF, 1)
+    meters.add_meter(NEW, BOTH, anchor=HALF, new=True)
+    await quarters(timeline, HALF + QUARTER, 8)
+    assert issues(hass) == set()
+    await restart(hass, entry, timeline)
+    meters.remove_meter(OLD)
+    await quarters(timeline, HALF + 10 * QUARTER, 4)
+    assert issues(hass) == set()
