@@ -22,6 +22,8 @@ from .promises import Broken, whose
 
 __all__ = ["begin", "lab", "make_lab"]
 HOUR = Span(seconds=3600)
+# Each cut takes a moment, and there are many.
+pytestmark = pytest.mark.timeout(180)
 
 REFUSED = {
     # Where no channel comes about as long as it lasts: what the owner is told.
