@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import batched
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,7 +30,7 @@ from .history_setup import History
 from .models import SmgwConfigEntry
 from .notes import RegisterKey
 from .quarters import Quarters
-from .statistics import metadata
+from .statistics import HOUR, metadata
 from .tariff.amounts import Plan
 from .texts import Texts
 from .writer import Counted, async_done
@@ -38,6 +39,8 @@ _VERSION = 1
 _EVER = dt_util.utc_from_timestamp(0) + timedelta(days=1)
 # A reading before the first one due tells where its amount begins.
 _BEFORE = timedelta(days=2)
+# A month of rows, so that the recorder does other things in between.
+_AT_ONCE = 744
 
 
 class Costs:
@@ -146,31 +149,30 @@ class Costs:
         planned = await recorder.async_add_executor_job(
             make, self._hass, one.source, one.statistic, due, one.rates, changed
         )
-        texts = await Texts.async_load(self._hass, self._hass.config.language)
-        self._queue(one, planned, texts)
-        await async_done(recorder)
+        await self._async_write(one, planned)
         if changed is not None and self._wanted.get(one.statistic) is one:
             if one.fine and planned.unknown:
                 self._read_again(one, planned)
             await self._async_note(one)
 
-    @callback
-    def _queue(self, one: Derivation, planned: Plan, texts: Texts) -> None:
-        """Tell the recorder what to change; a start finds what is cut off here."""
+    async def _async_write(self, one: Derivation, planned: Plan) -> None:
+        """Have a plan recorded, a month after the other; a start finds what is cut off."""
+        recorder = get_instance(self._hass)
         if planned.lift and planned.lift_from:
-            get_instance(self._hass).async_adjust_statistics(
+            recorder.async_adjust_statistics(
                 one.statistic,
-                planned.lift_from - timedelta(hours=1),
+                planned.lift_from - HOUR,
                 float(planned.lift),
                 one.measure.unit or "",
             )
-        if planned.rows:
-            name = kind_name(one.kind, one.register, texts)
+        texts = await Texts.async_load(self._hass, self._hass.config.language)
+        name = kind_name(one.kind, one.register, texts)
+        for rows in batched(planned.rows, _AT_ONCE, strict=False):
             async_add_external_statistics(
-                self._hass,
-                metadata(one.statistic, name, one.measure),
-                as_data(planned.rows),
+                self._hass, metadata(one.statistic, name, one.measure), as_data(rows)
             )
+            await async_done(recorder)
+        await async_done(recorder)
 
     def _changed(self, one: Derivation) -> datetime | None:
         """Return since when the rates are others than those of the stored rows."""
