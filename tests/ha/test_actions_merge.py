@@ -203,6 +203,23 @@ def test_older_history_later() -> None:
     assert own.sum + at_once.lift == Decimal("6.5")
 
 
+def test_another_meter_before() -> None:
+    """What a new meter has counted since the exchange goes on from the old one's end."""
+    old = [row_of(n, f"{1000 + n}", f"{n}") for n in range(4)]
+    own = row_of(4, "0.75", "0.5")
+    # The new one began at 0.25, where the old one ended at 1003.
+    offset = Decimal("0.25") - 1003
+
+    def ahead(row: Row) -> Decimal:
+        return offset if row is own else Decimal(0)
+
+    assert merge(old, own) is None
+    found = merge(old, own, ahead)
+    assert found is not None
+    assert own.sum + found.lift == Decimal("3.5")
+    assert list(found.rows) == old
+
+
 async def refused(hass: HomeAssistant, entity_id: str) -> str | None:
     """Return why nothing was merged."""
     with pytest.raises(ServiceValidationError) as error:

@@ -15,8 +15,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smgw import importer
 from custom_components.smgw.const import DOMAIN
+from custom_components.smgw.dashboard import async_names
 from homeassistant.components.recorder.statistics import (
     StatisticsRow,
+    list_statistic_ids,
     statistics_during_period,
 )
 from homeassistant.components.repairs import DOMAIN as REPAIRS
@@ -267,6 +269,34 @@ async def test_no(
         rows = found[id_of(gateway, NEW, code)]
         assert rows[0]["sum"] == 0
         assert rows[-1]["end"] == (NINE + 3 * HOUR).timestamp()
+
+
+async def test_names(
+    hass: HomeAssistant,
+    gateway: Any,
+    loaded: MockConfigEntry,
+    timeline: Timeline,
+    answer: Answer,
+) -> None:
+    """What a form tells to choose on the dashboard is the old meter's from then on."""
+    await quarters(timeline, HALF, 1)
+    exchange(gateway, HALF + QUARTER)
+    await quarters(timeline, HALF + QUARTER, 4)
+    coordinator = loaded.runtime_data.coordinator
+    (login,) = coordinator.logins
+    told = [
+        f"{name}, meter {{}} (hourly values)" for name in ("Grid import", "Grid export")
+    ]
+
+    async def names() -> set[str]:
+        return set(await async_names(hass, gateway.gateway_id, login.credentials))
+
+    assert await names() >= {name.format(NEW.upper()) for name in told}
+    await answer(NEW, OLD.upper())
+    after = await names()
+    assert after >= {name.format(OLD.upper()) for name in told}
+    found = await get_instance(hass).async_add_executor_job(list_statistic_ids, hass)
+    assert after <= {one["name"] for one in found}
 
 
 async def test_chain(
