@@ -87,15 +87,14 @@ async def made(
     return world, await make_lab(timer=HastyTimer()), Broken()
 
 
-async def works(lab: Lab, home: Home, broken: Broken) -> None:
-    """A command goes all the way, and is done once; the limit of before still applies."""
+async def works(lab: Lab, home: Home) -> None:
+    """A command goes all the way, and is done once."""
     value = not lab.bench.home.values["switch.boiler"]
     count = len(lab.bench.home.writes)
     await off(home.surely, set_item("switch.boiler", value, HOUR))
     await lab.bench.settle()
     assert lab.bench.home.values["switch.boiler"] is value
     assert len(lab.bench.home.writes) == count + 1
-    broken.shown("works", lab.bench.home.limit(), lab.bench.home.limit())
 
 
 async def evidence(lab: Lab, home: Home, calls: list[Call], broken: Broken) -> None:
@@ -130,7 +129,7 @@ async def test_refused(
             assert ChannelPhase.UP not in {state.phase for state in lab.told}, fault
             world.faults.discard(fault)
         assert lab.bench.home.limit() == 4200
-        await works(lab, home, broken)
+        await works(lab, home)
     await evidence(lab, home, [first], broken)
 
 
@@ -158,7 +157,7 @@ async def test_ended_and_harmless(
             assert (await sending)["verdict"] == "possible"
             world.faults.discard(fault)
         assert lab.bench.home.limit() == 4200
-        await works(lab, home, broken)
+        await works(lab, home)
     await evidence(lab, home, calls, broken)
 
 
@@ -169,7 +168,7 @@ async def test_dialled(
     """The gateway dials us, wrongly; then as it should."""
     world, lab, broken = made
     home = await join(world, lab, TunnelKind.INBOUND)
-    await works(lab, home, broken)
+    await works(lab, home)
     (profile,) = (event["key"] for event in world.journal.events("profile"))
     await off(world.cut)
     world.faults.add(fault, **PARAMETERS.get(fault, {}))
@@ -181,7 +180,7 @@ async def test_dialled(
         await calling
     world.faults.discard(fault)
     await off(world.call, profile)
-    await works(lab, home, broken)
+    await works(lab, home)
     await evidence(lab, home, [], broken)
 
 
