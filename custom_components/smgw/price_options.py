@@ -194,8 +194,9 @@ class PriceOptionSteps(OptionsFlow):
         self._registers = {}
         for meter in coordinator.data.meters.values():
             for reading in meter.readings.values():
-                register = _as_recorded(reading.register)
-                if register is not None:
+                # Of a meter in another's place the statistic is that one's.
+                named = coordinator.memory.successions.named(reading.register)
+                if (register := _as_recorded(named)) is not None:
                     source = statistic_id(coordinator.gateway_id, register)
                     self._registers[source] = register
         if not self._registers:

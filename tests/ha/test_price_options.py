@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.smgw.succession import Handover, Old
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from simulator.clock import SimClock
@@ -214,3 +215,17 @@ async def test_without_gas(
     flow: Flow = await hass.config_entries.options.async_init(entry.entry_id)
     flow = await send(hass, flow, next_step_id="prices")
     assert flow["menu_options"] == ("price", "forget")
+
+
+async def test_meter_in_another_s_place(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
+) -> None:
+    """The price is that of the statistic which it continues."""
+    old = Old("1EMH0000000001", {"1-0:1.8.0": Handover(None, None)})
+    memory = loaded.runtime_data.coordinator.memory
+    memory.successions.accept(HOUSE[0].upper(), old)
+    flow = await price_form(hass, loaded, gateway, (old.meter_id.lower(), HOUSE[1]))
+    assert "1EMH0000000001" in flow["description_placeholders"]["statistic"]
+    await send(hass, flow, begin="2026-01-01", price=0.3)
+    [stored] = loaded.options["priced"].values()
+    assert stored["meter"] == "1EMH0000000001"
