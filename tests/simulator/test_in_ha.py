@@ -104,7 +104,7 @@ def test_quick_enough(socket_enabled: None) -> None:
         gateway.sessions,
         Account(""),
         gateway.logbook,
-        gateway._signer,
+        gateway.signer,
         session.new_token(),
     )
     form = {"mid": session.issue("meter", HOUSE)}
