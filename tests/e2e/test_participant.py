@@ -61,6 +61,9 @@ def texts(kind: str, language: str = "en") -> dict[str, Any]:
 def begin(page: Page, gateway: str, kind: str, language: str = "en") -> Locator:
     """Open the form for a new subentry, from the menu of the gateway."""
     page.goto("/config/integrations/integration/smgw")
+    # Other gateways, with all their devices, would push it out of sight.
+    page.locator("ha-config-integration-page ha-input-search input").fill(gateway)
+    expect(page.locator("ha-config-entry-row")).to_have_count(1)
     row = page.locator("ha-config-entry-row").filter(has_text=gateway)
     row.locator("ha-dropdown").first.click()
     begun = texts(kind, language)["initiate_flow"]["user"]
