@@ -3,7 +3,6 @@
 from collections.abc import Generator
 from datetime import timedelta
 import json
-import logging
 from typing import Any
 
 from aiohttp.test_utils import TestClient
@@ -30,6 +29,8 @@ from .test_history_import import check, exports, recorded, state
 from .test_recording import HOUSE, id_of
 from .test_repairs import confirm, start
 
+pytestmark = pytest.mark.usefixtures("recorder_mock")
+
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 NINE = START.replace(minute=0)
@@ -37,21 +38,9 @@ NIGHT = (NINE + DAY).replace(hour=1, minute=15) + SETTLED
 
 
 @pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Want a week: years take the recorder of this version minutes."""
     monkeypatch.setattr(importer, "KEPT", 7 * DAY)
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
 
 
 @pytest.fixture

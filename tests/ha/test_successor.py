@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Generator
 from datetime import datetime, timedelta
 from decimal import Decimal
-import logging
 from typing import Any, NamedTuple
 
 import pytest
@@ -36,6 +35,8 @@ from .test_coordinator import SETTLED
 from .test_recording import HOUSE, id_of
 from .test_repairs import issues, start
 
+pytestmark = pytest.mark.usefixtures("recorder_mock")
+
 HOUR = timedelta(hours=1)
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
@@ -57,22 +58,6 @@ class Exchange(NamedTuple):
 
 
 type Answer = Callable[[str, str], Awaitable[dict[str, Any]]]
-
-
-@pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
 
 
 @pytest.fixture(autouse=True)

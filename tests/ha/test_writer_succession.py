@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 import json
-import logging
 from random import Random
 from typing import Any, NamedTuple
 
@@ -28,6 +27,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
+pytestmark = pytest.mark.usefixtures("recorder_mock")
+
 GATEWAY = "EPPC0210123456"
 HOUR = timedelta(hours=1)
 QUARTER = timedelta(minutes=15)
@@ -48,22 +49,6 @@ class Piece(NamedTuple):
 
     meter: int
     readings: Readings
-
-
-@pytest.fixture(autouse=True)
-def custom_integration(
-    recorder_mock: None,
-    enable_custom_integrations: None,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Let Home Assistant load ours; the recorder has to be there before."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-
-
-@pytest.fixture(autouse=True)
-async def berlin(custom_integration: None, hass: HomeAssistant) -> None:
-    """Live where the gateways are."""
-    await hass.config.async_set_time_zone("Europe/Berlin")
 
 
 def truths(dice: Random, hours: int) -> list[Readings]:
