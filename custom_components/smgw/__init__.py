@@ -16,7 +16,9 @@ from .costs import async_follow_costs, async_forget_costs
 from .downloads import async_downloads, async_setup_downloads
 from .han.driver import VENDORS
 from .history_setup import async_follow_history, async_prepare_history
+from .keyring import async_forget_keys
 from .memory import async_forget, async_memory
+from .migration import async_migrate
 from .models import GatewayConfig, RuntimeData, SmgwConfigEntry
 from .quarters import Quarters
 from .quarters_setup import async_follow_quarters, async_quarters
@@ -32,6 +34,11 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     hass.http.register_view(DownloadView())
     async_setup_services(hass)
     return True
+
+
+async def async_migrate_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool:
+    """Bring an entry of an earlier version to the present form."""
+    return await async_migrate(hass, entry)
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> bool:
@@ -110,6 +117,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmgwConfigEntry) -> Non
     await async_downloads(hass).async_forget(entry.entry_id)
     gateway_id = GatewayConfig.of(entry).gateway_id
     await async_forget(hass, gateway_id)
+    await async_forget_keys(hass, gateway_id)
     await Quarters(hass, gateway_id).async_remove()
     await async_forget_costs(hass, gateway_id)
 

@@ -52,6 +52,7 @@ from .han.ids import flag
 from .han.model import Account
 from .login_flow import LoginSubentryFlow
 from .login_steps import WAYS, LoginSteps, Place
+from .migration import MINOR_VERSION, VERSION
 from .models import GatewayConfig, SmgwConfigEntry
 from .options_flow import SmgwOptionsFlow
 from .participant_flow import ParticipantSubentryFlow
@@ -75,7 +76,8 @@ class SmgwConfigFlow(
 ):
     """Sets up one gateway with its first login."""
 
-    VERSION = 1
+    VERSION = VERSION
+    MINOR_VERSION = MINOR_VERSION
 
     _address: Address
     _certificate: GatewayCertificate

@@ -24,6 +24,7 @@ from .const_control import (
 from .control.errors import LedgerError, LedgerTooNew
 from .control.model import Direction
 from .coordinator import SmgwCoordinator
+from .keyring import async_keyring
 from .models import SmgwConfigEntry
 
 PLATFORMS = (
@@ -40,6 +41,7 @@ async def async_begin(
 ) -> ControlRoom | None:
     """Take up limits and commands again; None if there is nothing to control, or no ledger."""
     setup = ControlSetup.of(entry)
+    await _forget_keys(hass, entry, setup)
     _forget_entities(hass, entry, setup)
     if setup.empty:
         _show_issues(hass, entry, None)
@@ -62,6 +64,7 @@ async def async_begin(
 async def async_changed(hass: HomeAssistant, entry: SmgwConfigEntry) -> None:
     """Take over what the owner has changed; the first and the last one to control reload the entry."""
     room, setup = entry.runtime_data.control, ControlSetup.of(entry)
+    await _forget_keys(hass, entry, setup)
     if room is None or setup.empty:
         if room is not None or not setup.empty:
             hass.config_entries.async_schedule_reload(entry.entry_id)
@@ -91,6 +94,18 @@ def _show_issues(
 @callback
 def _reload(hass: HomeAssistant, entry: SmgwConfigEntry, _: datetime) -> None:
     hass.config_entries.async_schedule_reload(entry.entry_id)
+
+
+async def _forget_keys(
+    hass: HomeAssistant, entry: SmgwConfigEntry, setup: ControlSetup
+) -> None:
+    """Remove private keys of tunnels that are no longer set up."""
+    keyring = await async_keyring(hass, entry.unique_id or "")
+    keyring.async_follow(
+        identity.certificate
+        for participant in setup.participants
+        for identity in participant.channel.identities
+    )
 
 
 @callback

@@ -24,6 +24,7 @@ from .const_cls import (
     CONF_LAB,
     CONF_PEERS,
 )
+from .keyring import async_keyring
 from .models import SmgwConfigEntry
 from .participants import ParticipantConfig, participants_of
 
@@ -33,6 +34,8 @@ class ParticipantDraft(ConfigSubentryFlow):
 
     _title: str = ""
     _data: dict[str, Any]
+    # Those whose keys are not kept yet.
+    _made: tuple[Identity, ...] = ()
 
     @abstractmethod
     async def _go_on(self) -> SubentryFlowResult:
@@ -60,17 +63,28 @@ class ParticipantDraft(ConfigSubentryFlow):
 
     @property
     def _identities(self) -> list[Identity]:
-        """Return our keys: the one in use, and the one to come."""
+        """Return our certificates: the one in use, and the one to come.
+
+        Their keys are in the keyring, unless the entry is of an earlier version.
+        """
         return [
-            Identity(certificate=stored[CONF_CERTIFICATE], key=stored[CONF_KEY])
+            Identity(certificate=stored[CONF_CERTIFICATE], key=stored.get(CONF_KEY, ""))
             for stored in self._data.get(CONF_IDENTITIES, ())
         ]
 
     def _keep_identities(self, *identities: Identity) -> None:
+        self._made += tuple(identity for identity in identities if identity.key)
         self._data[CONF_IDENTITIES] = [
-            {CONF_CERTIFICATE: identity.certificate, CONF_KEY: identity.key}
-            for identity in identities
+            {CONF_CERTIFICATE: identity.certificate} for identity in identities
         ]
+
+    async def _keep_keys(self) -> None:
+        """Have the new keys on disk, of those that are still wanted. Raises KeysNotKept."""
+        wanted = {identity.certificate for identity in self._identities}
+        made = [one for one in self._made if one.certificate in wanted]
+        if made:
+            keyring = await async_keyring(self.hass, self._gateway_id)
+            await keyring.async_keep(made)
 
     def _keep_ends(self, ends: Mapping[str, datetime]) -> None:
         """Remember when certificates of the other side end (UTC), by fingerprint; forget those not trusted any more."""

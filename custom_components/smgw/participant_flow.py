@@ -13,6 +13,7 @@ import probatio
 
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
+    ConfigSubentry,
     ConfigSubentryFlow,
     SubentryFlowResult,
     UnknownSubEntry,
@@ -52,6 +53,7 @@ from .control.model import Role
 from .fingerprints import BadPeers, Peers, read_peers, shown
 from .grant_steps import GrantSteps
 from .identity_steps import IdentitySteps
+from .keyring import KeysNotKept
 from .participant_summary import async_summary
 from .participants import DEFAULT_SILENCE, shown_name
 
@@ -124,10 +126,7 @@ class ParticipantSubentryFlow(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Begin with what is kept, and offer each part."""
-        try:
-            subentry = self._get_reconfigure_subentry()
-        except UnknownSubEntry:
-            raise AbortFlow("no_participant") from None
+        subentry = self._changed()
         if user_input is None and not hasattr(self, "_data"):
             self._title = subentry.title
             self._data = deepcopy(dict(subentry.data))
@@ -229,11 +228,20 @@ class ParticipantSubentryFlow(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Show the whole, and keep it once confirmed."""
-        if user_input is None:
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            if self.source == SOURCE_RECONFIGURE:
+                self._changed()
+            try:
+                await self._keep_keys()
+            except KeysNotKept:
+                errors["base"] = "cls_key_not_kept"
+        if user_input is None or errors:
             told = await async_summary(self.hass, self._data)
             return self._form(
                 "review",
                 probatio.Schema({}),
+                errors=errors,
                 name=self._title,
                 channel=told["channel"],
                 grants=told["grants"],
@@ -244,14 +252,16 @@ class ParticipantSubentryFlow(
                 data=self._data,
                 unique_id=f"{SUBENTRY_PARTICIPANT}_{random_uuid_hex()}",
             )
-        try:
-            subentry = self._get_reconfigure_subentry()
-        except UnknownSubEntry:
-            # Deleted while the form was open.
-            raise AbortFlow("no_participant") from None
         return self.async_update_and_abort(
-            self._entry, subentry, title=self._title, data=self._data
+            self._entry, self._changed(), title=self._title, data=self._data
         )
+
+    def _changed(self) -> ConfigSubentry:
+        """Return the participant that is changed; it may be deleted while a form is open."""
+        try:
+            return self._get_reconfigure_subentry()
+        except UnknownSubEntry:
+            raise AbortFlow("no_participant") from None
 
     @override
     async def _go_on(self) -> SubentryFlowResult:

@@ -28,7 +28,7 @@ async def async_summary(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[st
     lines = [_way(texts, channel)]
     lines += [texts.say("cls_peer", fingerprint=shown(pin)) for pin in channel.peers]
     for stored in channel.identities:
-        own = Identity(certificate=stored.certificate, key=stored.key).facts
+        own = Identity(certificate=stored.certificate, key="").facts
         lines.append(
             texts.say("cls_own", fingerprint=shown(own.fingerprint), end=own.not_after)
         )

@@ -35,7 +35,6 @@ from .const_cls import (
     CONF_INNER,
     CONF_ITEM,
     CONF_ITEMS,
-    CONF_KEY,
     CONF_LIMITS,
     CONF_LONGEST,
     CONF_LOW,
@@ -81,20 +80,15 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredIdentity:
-    """A key of ours with its certificate, as stored: PEM."""
+    """A certificate of ours, as stored: PEM. Its key is in the keyring."""
 
     certificate: str
     """With those that vouch for it, if it was imported."""
-    key: str = field(repr=False)
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
         """Read it from what is stored."""
-        return cls(certificate=data[CONF_CERTIFICATE], key=data[CONF_KEY])
-
-    def as_data(self) -> dict[str, str]:
-        """Return it as it is stored."""
-        return {CONF_CERTIFICATE: self.certificate, CONF_KEY: self.key}
+        return cls(certificate=data[CONF_CERTIFICATE])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -282,6 +282,7 @@ async def shut_down(
     await hass.config_entries.async_unload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     hass.data.pop(DOMAIN)
+    hass.data.pop("smgw_keys", None)
     ir.async_get(hass).issues.clear()
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.smgw.keyring import async_keyring
+from custom_components.smgw.participants import ParticipantConfig
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -100,6 +102,14 @@ async def add(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigSubentry:
     result = await save(hass, await to_grants(hass, entry))
     assert result["type"] is FlowResultType.CREATE_ENTRY
     return only(entry)
+
+
+async def keys(hass: HomeAssistant, entry: MockConfigEntry) -> list[str]:
+    """Return our private keys of the only participant, as they are kept."""
+    keyring = await async_keyring(hass, entry.unique_id or "")
+    channel = ParticipantConfig.of(only(entry)).channel
+    kept = [keyring.key(one.certificate) for one in channel.identities]
+    return [key for key in kept if key is not None]
 
 
 def only(entry: MockConfigEntry) -> ConfigSubentry:

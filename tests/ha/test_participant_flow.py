@@ -35,6 +35,7 @@ from .participants import (
     begin,
     change,
     choose,
+    keys,
     only,
     save,
     suggested,
@@ -116,7 +117,8 @@ async def test_certificate_for_the_operator(
     await save(hass, await answer(hass, flow, certificate="something else"))
     (own,) = stored(loaded).channel.identities
     assert own.certificate == pem
-    assert "PRIVATE KEY" in own.key
+    (key,) = await keys(hass, loaded)
+    assert "PRIVATE KEY" in key
     assert "PRIVATE KEY" not in json.dumps(told) + pem
 
 
@@ -234,12 +236,9 @@ async def test_inbound(
     channel = stored(loaded).channel
     assert (channel.bind.host, channel.bind.port) == ("127.0.0.1", port)
     assert channel.curve == "secp384r1"
-    assert (
-        Identity(
-            certificate=channel.identities[0].certificate, key=channel.identities[0].key
-        ).facts.curve
-        == "secp384r1"
-    )
+    (own,), (key,) = channel.identities, await keys(hass, loaded)
+    identity = Identity(certificate=own.certificate, key=key)
+    assert identity.check(dt_util.utcnow()).curve == "secp384r1"
 
     flow = await choose(hass, await to_tunnel(hass, loaded), "inbound")
     flow = await answer(hass, flow, bind_host="127.0.0.1", bind_port=port)
@@ -379,8 +378,8 @@ async def test_import(
     flow = await answer(hass, flow, file=file, password=PASSWORD)
     assert flow["description_placeholders"]["name"] == "HA-2"
     await save(hass, await answer(hass, flow))
-    (identity,) = stored(loaded).channel.identities
-    assert identity.key.strip() == own.key_pem.strip()
+    (key,) = await keys(hass, loaded)
+    assert key.strip() == own.key_pem.strip()
 
 
 async def test_lost_file(hass: HomeAssistant, loaded: MockConfigEntry) -> None:

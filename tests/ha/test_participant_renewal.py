@@ -17,6 +17,7 @@ from .participants import (
     answer,
     change,
     choose,
+    keys,
     only,
     save,
     suggested,
@@ -41,7 +42,7 @@ async def test_peer_roll_over(hass: HomeAssistant, loaded: MockConfigEntry) -> N
 async def test_own_roll_over(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     """A new certificate stands beside the old one until the gateway knows it."""
     added = await add(hass, loaded)
-    (old,) = stored(loaded).channel.identities
+    (old,), (old_key,) = stored(loaded).channel.identities, await keys(hass, loaded)
     flow = await change(hass, loaded, added.subentry_id)
     flow = await choose(hass, flow, "certificate")
     assert "identity_use" not in flow["menu_options"]
@@ -51,12 +52,14 @@ async def test_own_roll_over(hass: HomeAssistant, loaded: MockConfigEntry) -> No
     await save(hass, flow)
     kept, new = stored(loaded).channel.identities
     assert kept == old
-    assert new.key != old.key
+    kept_key, new_key = await keys(hass, loaded)
+    assert kept_key == old_key != new_key
 
     flow = await change(hass, loaded, added.subentry_id)
     flow = await choose(hass, await choose(hass, flow, "certificate"), "identity_use")
     await save(hass, await answer(hass, flow))
     assert stored(loaded).channel.identities == (new,)
+    assert await keys(hass, loaded) == [new_key]
 
 
 async def test_drop_successor(hass: HomeAssistant, loaded: MockConfigEntry) -> None:

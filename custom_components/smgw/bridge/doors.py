@@ -17,7 +17,8 @@ from ..const import DOMAIN, LOGGER
 from ..control.authority import Authority
 from ..control.clock import TrustedClock
 from ..control.values import MAX_TEXT
-from ..participants import Endpoint as Place, ParticipantConfig, StoredIdentity
+from ..keyring import Keyring, async_keyring
+from ..participants import Endpoint as Place, ParticipantConfig
 from .home import HomeItems
 from .setup import ControlSetup
 
@@ -57,15 +58,17 @@ class Devices(ports.Catalogue):
 class Doors:
     """The tunnels, open as long as the entry is loaded."""
 
-    def __init__(self, room: ClsRoom, clock: TrustedClock) -> None:
+    def __init__(self, room: ClsRoom, keyring: Keyring, clock: TrustedClock) -> None:
         """Take the room of the tunnels; `async_open` makes one."""
         self._room = room
+        self._keyring = keyring
         self._clock = clock
 
     @classmethod
     async def async_open(
         cls,
         hass: HomeAssistant,
+        gateway_id: str,
         authority: Authority,
         clock: TrustedClock,
         home: HomeItems,
@@ -81,7 +84,7 @@ class Doors:
             now=clock.now,
             changed=changed,
         )
-        return cls(ClsRoom(made), clock)
+        return cls(ClsRoom(made), await async_keyring(hass, gateway_id), clock)
 
     async def async_set_up(self, setup: ControlSetup) -> frozenset[str]:
         """Have the tunnels of these participants; one that cannot be leaves the others alone.
@@ -100,7 +103,7 @@ class Doors:
                 )
                 continue
             try:
-                config = tunnel_of(participant)
+                config = tunnel_of(participant, self._keyring)
             except ClsError as err:
                 LOGGER.error("No tunnel for %s: %s", participant.name, err)
                 continue
@@ -114,12 +117,17 @@ class Doors:
         await self._room.close()
 
 
-def tunnel_of(participant: ParticipantConfig) -> TunnelConfig:
+def tunnel_of(participant: ParticipantConfig, keyring: Keyring) -> TunnelConfig:
     """Return a participant's tunnel. Raises ClsError."""
     channel = participant.channel
-    if not channel.identities:
-        raise BadConfig("own")
-    own, *more = map(_identity, channel.identities)
+    identities = [
+        Identity(certificate=stored.certificate, key=key)
+        for stored in channel.identities
+        if (key := keyring.key(stored.certificate)) is not None
+    ]
+    if not identities:
+        raise BadConfig("no private key of ours: make a new one, or restore a backup")
+    own, *more = identities
     return TunnelConfig(
         tunnel_id=participant.participant_id,
         participant_id=participant.participant_id,
@@ -134,10 +142,6 @@ def tunnel_of(participant: ParticipantConfig) -> TunnelConfig:
         message_key=channel.message_key,
         forward=_endpoint(channel.forward),
     )
-
-
-def _identity(stored: StoredIdentity) -> Identity:
-    return Identity(certificate=stored.certificate, key=stored.key)
 
 
 def _endpoint(place: Place | None) -> Endpoint | None:

@@ -161,7 +161,12 @@ class ControlRoom:
     async def async_open_doors(self) -> None:
         """Let participants in; everything they may meet is there."""
         doors = self._doors = await Doors.async_open(
-            self.hass, self.authority, self.clock, self.home, self.channel_changed
+            self.hass,
+            self.gateway_id,
+            self.authority,
+            self.clock,
+            self.home,
+            self.channel_changed,
         )
         await doors.async_set_up(self.setup)
 
