@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import SmgwCoordinator
-from .entity import GatewayEntity
+from .entity import GatewayEntity, async_while_read
 from .han.driver import SelfTesting
 from .models import SmgwConfigEntry
 from .presses import async_cancel_history, async_read_now, async_self_test
@@ -62,8 +62,11 @@ async def async_setup_entry(
         descriptions.append(SELF_TEST)
     if entry.runtime_data.history:
         descriptions.append(CANCEL_HISTORY)
-    async_add_entities(
-        GatewayButton(coordinator, description) for description in descriptions
+    async_while_read(
+        entry,
+        async_add_entities,
+        lambda: [GatewayButton(coordinator, one) for one in descriptions],
+        {one.key for one in (READ_NOW, SELF_TEST, CANCEL_HISTORY)},
     )
 
 

@@ -38,6 +38,17 @@ def async_keep_certificates(
 
 
 @callback
+def async_forget_entities(
+    hass: HomeAssistant, entry: SmgwConfigEntry, unique_ids: Collection[str]
+) -> None:
+    """Remove entities, disabled or not, by their unique ids."""
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        if entity.unique_id in unique_ids:
+            registry.async_remove(entity.entity_id)
+
+
+@callback
 def async_forget(
     hass: HomeAssistant,
     entry: SmgwConfigEntry,

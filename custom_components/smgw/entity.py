@@ -1,16 +1,21 @@
 """What all entities share: their device, their unique id, when they are available."""
 
+from collections.abc import Callable, Collection, Iterable
 from typing import override
 
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import DOMAIN, meter_identifier
+from . import devices
+from .const import DOMAIN, SIGNAL_LOGINS, meter_identifier
 from .coordinator import SmgwCoordinator
 from .han.model import Meter
+from .models import SmgwConfigEntry
 
 # Makers of meters by their FLAG letters; others are shown by the letters.
 _MAKERS = {
@@ -64,6 +69,36 @@ class GatewayEntity(CoordinatorEntity[SmgwCoordinator]):
         self.entity_description = description
         self._attr_unique_id = f"{coordinator.gateway_id}_{description.key}"
         self._attr_device_info = gateway_device(coordinator)
+
+
+@callback
+def async_while_read(
+    entry: SmgwConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    make: Callable[[], Iterable[GatewayEntity]],
+    keys: Collection[str],
+) -> None:
+    """Have entities of the gateway for as long as there is a login to read it with.
+
+    A gateway may be there for CLS only: what readings fill could never have a value.
+    `keys` are those of all descriptions; what an earlier run has left is removed as well.
+    """
+    coordinator = entry.runtime_data.coordinator
+    unique_ids = {f"{coordinator.gateway_id}_{key}" for key in keys}
+    shown = False
+
+    @callback
+    def follow() -> None:
+        nonlocal shown
+        was, shown = shown, len(coordinator.logins) > 0
+        if not shown:
+            devices.async_forget_entities(coordinator.hass, entry, unique_ids)
+        elif not was:
+            async_add_entities(make())
+
+    follow()
+    signal = SIGNAL_LOGINS.format(entry.entry_id)
+    entry.async_on_unload(async_dispatcher_connect(coordinator.hass, signal, follow))
 
 
 class MeterEntity(CoordinatorEntity[SmgwCoordinator]):

@@ -24,7 +24,8 @@ from .control_entity import (
     async_follow_setup,
     of_participants,
 )
-from .log_event import ConsumerLogEvent
+from .entity import async_while_read
+from .log_event import CONSUMER_LOG, ConsumerLogEvent
 from .models import SmgwConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -50,7 +51,13 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add one for the consumer log, and one for each participant."""
-    async_add_entities([ConsumerLogEvent(entry.runtime_data.coordinator)])
+    coordinator = entry.runtime_data.coordinator
+    async_while_read(
+        entry,
+        async_add_entities,
+        lambda: [ConsumerLogEvent(coordinator)],
+        {CONSUMER_LOG.key},
+    )
     async_follow_setup(entry, async_add_entities, _events)
 
 

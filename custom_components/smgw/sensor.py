@@ -21,10 +21,10 @@ from .certificate_sensor import async_follow_certificates
 from .contract_sensor import async_follow_contracts
 from .control_sensor import async_follow_control
 from .coordinator import SmgwCoordinator
-from .entity import GatewayEntity, MeterEntity
+from .entity import GatewayEntity, MeterEntity, async_while_read
 from .han.model import Gateway, Meter, Register
 from .han.status import GatewayState, Quality
-from .history_sensor import HistorySensor
+from .history_sensor import HISTORY, HistorySensor
 from .models import SmgwConfigEntry
 from .peak_sensor import async_add_peaks
 from .registers import describe
@@ -144,9 +144,12 @@ async def async_setup_entry(
         known.update(new)
         async_add_entities(sensor() for sensor in new.values())
 
-    async_add_entities([IntervalSensor(coordinator, INTERVAL)])
-    if history := entry.runtime_data.history:
-        async_add_entities([HistorySensor(coordinator, history.importer)])
+    async_while_read(
+        entry,
+        async_add_entities,
+        lambda: _of_readings(entry),
+        {fact.key for fact in (*GATEWAY_SENSORS, INTERVAL, HISTORY)},
+    )
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     async_follow_certificates(hass, entry, async_add_entities)
@@ -155,13 +158,25 @@ async def async_setup_entry(
     async_follow_control(entry, async_add_entities)
 
 
+def _of_readings(entry: SmgwConfigEntry) -> Iterator[GatewayEntity]:
+    """Return what each gateway that is read has from the start."""
+    coordinator, history = entry.runtime_data.coordinator, entry.runtime_data.history
+    yield IntervalSensor(coordinator, INTERVAL)
+    if history:
+        yield HistorySensor(coordinator, history.importer)
+    for fact in GATEWAY_SENSORS:
+        if fact.always:
+            yield GatewaySensor(coordinator, fact)
+
+
 def _lasting(coordinator: SmgwCoordinator) -> set[_Key]:
     """Return the keys of what was there and has not been forgotten."""
     registers = coordinator.logins.registers
     meters = {meter_id for meter_id, _ in registers} | coordinator.data.meters.keys()
+    told = GATEWAY_SENSORS if len(coordinator.logins) else ()
     return (
         registers
-        | {(None, description.key) for description in GATEWAY_SENSORS}
+        | {(None, description.key) for description in told}
         | {
             (meter, description.key)
             for meter in meters
@@ -175,8 +190,8 @@ def _sensors(
 ) -> Iterator[tuple[_Key, Callable[[], SensorEntity]]]:
     """Return what the last session has shown: key, and how to make the sensor."""
     data = coordinator.data
-    for fact in GATEWAY_SENSORS:
-        if fact.always or fact.value_fn(data.gateway) is not None:
+    for fact in GATEWAY_SENSORS if len(coordinator.logins) else ():
+        if not fact.always and fact.value_fn(data.gateway) is not None:
             yield (None, fact.key), partial(GatewaySensor, coordinator, fact)
     for meter in data.meters.values():
         for told in METER_SENSORS:

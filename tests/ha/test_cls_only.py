@@ -19,7 +19,11 @@ from homeassistant.config_entries import (
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
 from homeassistant.setup import async_setup_component
 from simulator.ppc import PpcGateway
 
@@ -77,9 +81,75 @@ async def test_without_login(
     assert gateway.requests == []
 
 
-async def test_login_later(hass: HomeAssistant, gateway: PpcGateway) -> None:
-    """A login can be added at any time, and is read."""
+def shown(hass: HomeAssistant, entry: ConfigEntry) -> set[str]:
+    """Return what the gateway's own device has, disabled or not, without its number."""
+    registry = er.async_get(hass)
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, NUMBER), entry.entry_id
+    )
+    assert device is not None
+    return {
+        entity.unique_id.removeprefix(f"{NUMBER}_")
+        for entity in er.async_entries_for_device(
+            registry, device.id, include_disabled_entities=True
+        )
+    }
+
+
+READING = {
+    *("firmware", "clock", "clock_offset", "last_sync", "interval"),
+    *("history_import", "cancel_history", "read_now", "self_test", "consumer_log"),
+}
+
+
+async def test_nothing_that_can_never_have_a_value(
+    recorder_mock: Any,
+    hass: HomeAssistant,
+    gateway: PpcGateway,
+    entity_registry: er.EntityRegistry,
+) -> None:
+    """What readings would fill is there while there is a login to read with, and no longer."""
     entry = await without_login(hass, gateway)
+    assert shown(hass, entry) == set()
+    await add(hass, entry)
+    assert shown(hass, entry).isdisjoint(READING)
+
+    await add_login(hass, entry, gateway)
+    assert shown(hass, entry) >= READING
+    firmware = entity_registry.async_get_entity_id(
+        "sensor", DOMAIN, f"{NUMBER}_firmware"
+    )
+    assert firmware is not None
+    assert hass.states.get(firmware).state not in ("unknown", "unavailable")
+
+    (login,) = entry.get_subentries_of_type("login")
+    hass.config_entries.async_remove_subentry(entry, login.subentry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert shown(hass, entry).isdisjoint(READING)
+    assert hass.states.get(firmware) is None
+
+    await add_login(hass, entry, gateway)
+    assert shown(hass, entry) >= READING
+
+
+async def test_what_an_earlier_version_has_left(
+    hass: HomeAssistant, gateway: PpcGateway, entity_registry: er.EntityRegistry
+) -> None:
+    """What was registered for a gateway that nobody reads goes at the next start."""
+    entry = await without_login(hass, gateway)
+    for platform, key in (("sensor", "firmware"), ("button", "read_now")):
+        entity_registry.async_get_or_create(
+            platform, DOMAIN, f"{NUMBER}_{key}", config_entry=entry
+        )
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert not er.async_entries_for_config_entry(entity_registry, entry.entry_id)
+
+
+async def add_login(
+    hass: HomeAssistant, entry: ConfigEntry, gateway: PpcGateway
+) -> None:
+    """Add the consumer's account."""
     flow = await hass.config_entries.subentries.async_init(
         (entry.entry_id, "login"), context={"source": SOURCE_USER}
     )
@@ -92,6 +162,12 @@ async def test_login_later(hass: HomeAssistant, gateway: PpcGateway) -> None:
         )
     assert flow["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_login_later(hass: HomeAssistant, gateway: PpcGateway) -> None:
+    """A login can be added at any time, and is read."""
+    entry = await without_login(hass, gateway)
+    await add_login(hass, entry, gateway)
     assert entry.runtime_data.coordinator.data.meters
 
 
