@@ -12,6 +12,7 @@ from homeassistant.core import (
     HomeAssistant,
     callback,
 )
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util.unit_conversion import PowerConverter
 
@@ -44,22 +45,23 @@ class HomeMeters(ports.Meters):
         self._entity = entity
         self._moved = moved
         self._sources: Mapping[Direction, PowerSource] = {}
+        self._followed: set[str] = set()
+        """Their entities, by the names that these have now."""
         self._unfollow: CALLBACK_TYPE | None = None
+        self._leave = hass.bus.async_listen(
+            er.EVENT_ENTITY_REGISTRY_UPDATED, self._registry_changed
+        )
 
     @callback
     def set_up(self, sources: Mapping[Direction, PowerSource]) -> None:
         """Take other sources."""
-        self.close()
         self._sources = sources
-        entities = {self._entity(source.item_id) for source in sources.values()}
-        if followed := {entity_id for entity_id in entities if entity_id}:
-            self._unfollow = async_track_state_change_event(
-                self._hass, followed, self._state_changed
-            )
+        self._follow()
 
     @callback
     def close(self) -> None:
         """Follow nothing any more."""
+        self._leave()
         if self._unfollow:
             self._unfollow()
             self._unfollow = None
@@ -104,6 +106,27 @@ class HomeMeters(ports.Meters):
             and obis.counts_up
             and obis.c in _BILLED
         ]
+
+    @callback
+    def _follow(self) -> None:
+        """Hear of each new power."""
+        entities = {self._entity(source.item_id) for source in self._sources.values()}
+        followed = {entity_id for entity_id in entities if entity_id}
+        if followed == self._followed:
+            return
+        if self._unfollow:
+            self._unfollow()
+            self._unfollow = None
+        self._followed = followed
+        if followed:
+            self._unfollow = async_track_state_change_event(
+                self._hass, followed, self._state_changed
+            )
+
+    @callback
+    def _registry_changed(self, _: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        # An entity can get another name while it is followed.
+        self._follow()
 
     @callback
     def _state_changed(self, _: Event[EventStateChangedData]) -> None:
