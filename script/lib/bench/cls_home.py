@@ -26,6 +26,7 @@ from types import MappingProxyType
 from typing import Any
 
 from custom_components.smgw.bridge.room import ControlRoom
+from custom_components.smgw.cls.identity import Identity
 from custom_components.smgw.const_control import (
     SWITCH_KEY,
     device_identifier,
@@ -34,6 +35,7 @@ from custom_components.smgw.const_control import (
 from custom_components.smgw.control.chain import Row
 from custom_components.smgw.control.model import Direction
 from custom_components.smgw.control.store import Batch, Store
+from custom_components.smgw.keyring import async_keyring
 from homeassistant import runner
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigSubentry
 from homeassistant.const import EVENT_STATE_CHANGED
@@ -133,6 +135,7 @@ class Home:
     async def _add_more(self, many: list[Facts]) -> Facts:
         """Add participants and switches one after the other, as an owner does."""
         for facts in many:
+            await self._keep_keys(facts["data"].get("identities", ()))
             data = {**facts, "data": MappingProxyType(facts["data"])}
             added = self._hass.config_entries.async_add_subentry(
                 self._entry, ConfigSubentry(**data)
@@ -140,6 +143,17 @@ class Home:
             assert added
             await self._hass.async_block_till_done()
         return self._entities()
+
+    async def _keep_keys(self, identities: list[Facts]) -> None:
+        """Put private keys where the flows keep them."""
+        if not identities:
+            return
+        keyring = await async_keyring(self._hass, self._entry.unique_id or "")
+        made = [
+            Identity(certificate=one["certificate"], key=one.pop("key"))
+            for one in identities
+        ]
+        await keyring.async_keep(made)
 
     def _entities(self) -> Facts:
         """Return the entity of each CLS switch by its item, and that of the limit."""
