@@ -11,6 +11,7 @@ from custom_components.smgw.control.ports import MeterReading
 from custom_components.smgw.control.reasons import EffectReason, Reason
 from custom_components.smgw.control.settings import House, Rules
 
+from .conftest import Restart
 from .helpers import START, FakeClock
 from .house import (
     CONSUMPTION,
@@ -340,3 +341,18 @@ async def test_two_at_odds(measured: Bench) -> None:
         limits.append(measured.home.limit())
     assert set(limits[1:]) == {3500}
     assert {write[1] for write in measured.home.writes} == {True}
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+async def test_samples_over_a_restart(restart: Restart, orderly: bool) -> None:
+    """What was measured before an orderly stop is in the ledger, and in the receipt; a power cut loses a quarter of an hour at most."""
+    bench = await restart(house=House(measured=MEASURED))
+    bench.home.powers[CONSUMPTION] = Decimal(4000)
+    answer = await bench.limit(4200, duration_s=3600)
+    await bench.wait(20 * 60)
+    bench = await restart(orderly=orderly, house=House(measured=MEASURED))
+    await bench.wait(2400)
+    rows = [row for row in await bench.rows(answer) if row["kind"] == "measured"]
+    assert sum(len(row["data"]["samples"]) for row in rows) >= (60 if orderly else 55)
+    receipt = await bench.receipt(answer)
+    assert receipt["power"]["samples"] >= (60 if orderly else 55)

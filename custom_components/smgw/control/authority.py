@@ -74,9 +74,9 @@ class Authority:
         """Take up the state of the run before, and show it. Raises LedgerError."""
         commands = await self.ledger.open_commands()
         memory = await self.ledger.memory()
-        now = self._clock.now()
+        now, seen = self._clock.now(), self.ledger.seen
         self._watch = Watch(started=now.monotonic, random=self._chance)
-        self._desk = recovery.desk(commands, memory, self._participants, now)
+        self._desk = recovery.desk(commands, memory, self._participants, now, seen)
         clerk = self._clerk()
         clerk.draft.row(Kind.STARTED, {"open": len(self._desk.records)})
         evidence.note_grants(clerk.draft, self._participants.values(), memory)
@@ -91,10 +91,11 @@ class Authority:
         await self._carrier.close()
         await asyncio.gather(*self._critical, return_exceptions=True)
         if was_open:
-            draft = self._clerk().draft
-            draft.row(Kind.STOPPED, {"open": len(self._desk.records)})
+            clerk = self._clerk()
+            Round(clerk).stop()
+            clerk.draft.row(Kind.STOPPED, {"open": len(self._desk.records)})
             try:
-                await self.ledger.append(draft.batch())
+                await self.ledger.append(clerk.draft.batch())
             except LedgerError as err:
                 _LOGGER.warning("The end of this run is not in the ledger: %s", err)
 

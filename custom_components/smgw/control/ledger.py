@@ -75,6 +75,11 @@ class Ledger:
         """Return the number of the newest row."""
         return self._store.tail.seq
 
+    @property
+    def seen(self) -> datetime:
+        """Return what the clock said when the newest row was written (UTC)."""
+        return self._store.tail.read
+
     async def append(self, batch: Batch) -> list[Row]:
         """Write one transaction; raises LedgerUnavailable or AlreadyKept, and then nothing was written."""
         rows = await self._run(self._store.append, batch)

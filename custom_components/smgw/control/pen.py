@@ -23,10 +23,15 @@ class Tail:
     hash: bytes = chain.START
     at: datetime = _LONG_AGO
     """Time of the newest row; the next one is not earlier."""
-    day: date = date.min
-    """The newest row's day by the clock as it was read, which may have been set back since."""
+    read: datetime = _LONG_AGO
+    """The newest row's time by the clock as it was read, which may have been set back since."""
     sealed: bool = True
     """The newest row is a head: there is nothing to sign."""
+
+    @property
+    def day(self) -> date:
+        """Return the day of the newest row, by the clock as it was read."""
+        return self.read.date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +108,4 @@ def _row(tail: Tail, stamp: Stamp, entry: Entry) -> tuple[Tail, Row]:
     body = chain.body(entry, seq, stamp, at, secrets.token_bytes(SALT))
     row = Row(seq, chain.hang(tail.hash, body), body)
     sealed = entry.kind is Kind.HEAD
-    return Tail(seq, row.hash, at, stamp.utc.date(), sealed), row
+    return Tail(seq, row.hash, at, stamp.utc, sealed), row

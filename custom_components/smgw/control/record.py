@@ -128,6 +128,8 @@ class Record:
     """Start and end on this run's monotonic clock; not kept."""
     recovered: bool = False
     """An earlier run was stopped in the middle of it; not kept."""
+    carried: bool = False
+    """An earlier run took it, so that its times here rest on what the clock said at the start; not kept."""
 
     @property
     def key(self) -> Key:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .clock import Stamp
+from .command import SetSchedule
 from .desk import Desk, Lowered, MachineKey, Writing
 from .limitation import Limitation
 from .lookup import Kept
@@ -13,20 +14,24 @@ from .model import Direction, LimitGrant, Participant
 from .picture import Contact
 from .record import Phase, Record
 
+# Seconds: smaller differences are not followed.
+_CLOCK_STEP = 5.0
+
 
 def desk(
     commands: Iterable[Kept],
     memory: Mapping[str, Any],
     participants: Mapping[str, Participant],
     now: Stamp,
+    seen: datetime,
 ) -> Desk:
-    """Return the state of the run before, with its times on this run's clock."""
+    """Return the state of the run before, with its times on this run's clock; `seen` is the last time it knew."""
     found = Desk()
     records = [
         Record.read(kept.participant, kept.digest, kept.record) for kept in commands
     ]
     for record in sorted(records, key=lambda record: record.order):
-        found.records[record.key] = _timed(record, now)
+        found.records[record.key] = _timed(record, now, seen)
     for name, value in memory.items():
         kind, _, rest = name.partition("/")
         if kind == "contact" and rest in participants:
@@ -71,23 +76,48 @@ def supervised(
     return machines
 
 
-def _timed(record: Record, now: Stamp) -> Record:
+def retimed(record: Record, now: Stamp) -> Record:
+    """Return a command with the times it would have if the clock had been right at the start.
+
+    Only if the clock has been set forward since, and only what no run has begun, and which slot of a
+    schedule it is.
+    """
+    planned = record.phase is Phase.SCHEDULED
+    if not record.carried or not (
+        planned or isinstance(record.command.body, SetSchedule)
+    ):
+        return record
+    starts = now.monotonic + (record.start - now.utc).total_seconds()
+    late = record.starts - starts
+    if late <= _CLOCK_STEP:
+        return record
+    ends = record.ends
+    if planned and ends is not None:
+        ends -= late
+    return replace(record, starts=starts, ends=ends)
+
+
+def _timed(record: Record, now: Stamp, seen: datetime) -> Record:
     """Return a command with its times on this run's clock.
 
-    A clock that was set back while we were away does not stretch a command beyond its length.
+    A clock that was set back while we were away does not stretch a command beyond its length, and puts off
+    no start: it is not earlier than it was.
     """
-    starts = now.monotonic + (record.start - now.utc).total_seconds()
+    latest = max(now.utc, seen)
+    starts = now.monotonic + (record.start - latest).total_seconds()
     ends = None
     if record.until is not None:
-        left = record.until - now.utc
-        if record.phase is not Phase.SCHEDULED:
-            left = min(left, record.until - record.start)
+        if record.phase is Phase.SCHEDULED:
+            left = record.until - latest
+        else:
+            left = min(record.until - now.utc, record.until - record.start)
         ends = now.monotonic + left.total_seconds()
     return replace(
         record,
         starts=starts,
         ends=ends,
         recovered=record.phase is Phase.STARTING,
+        carried=True,
     )
 
 

@@ -273,7 +273,7 @@ def _tail(row: Row) -> Tail:
     body = json.loads(row.body)
     at = datetime.fromisoformat(body["at"])
     read = at - timedelta(milliseconds=body.get("behind", 0))
-    return Tail(row.seq, row.hash, at, read.date(), body["kind"] == Kind.HEAD)
+    return Tail(row.seq, row.hash, at, read, body["kind"] == Kind.HEAD)
 
 
 def set_aside(path: Path, now: datetime) -> str:

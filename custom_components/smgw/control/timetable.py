@@ -59,7 +59,11 @@ def _of_participants(
 
 
 def _of_record(record: Record, house: House, now: Stamp) -> Iterator[float]:
-    if record.phase is Phase.SCHEDULED:
+    planned = record.phase is Phase.SCHEDULED
+    if record.carried and (planned or isinstance(record.command.body, SetSchedule)):
+        # The clock may be set right.
+        yield now.monotonic + SAMPLE
+    if planned:
         yield record.starts
         return
     if record.ends is not None:

@@ -18,6 +18,7 @@ from .overview import house_limit
 from .picture import Contact, Event, EventKind
 from .reasons import EffectReason, EndReason
 from .record import EffectState, Phase, Record
+from .recovery import retimed
 from .sight import Watch
 
 LOOK_AGAIN = 10.0
@@ -48,6 +49,8 @@ class Round:
     def look(self) -> None:
         """Do all that has become due."""
         self._clock()
+        for record in self._records():
+            self.clerk.desk.records[record.key] = retimed(record, self.now)
         for key in list(self.clerk.desk.machines):
             self._machine(key)
         for participant in list(self.clerk.desk.contacts):
@@ -63,6 +66,11 @@ class Round:
             self._sample(direction)
             self._carry_out(direction)
         self._meter()
+
+    def stop(self) -> None:
+        """Leave nothing that was measured unwritten."""
+        for direction in Direction:
+            self._write_samples(direction)
 
     def _records(
         self, order: Callable[[Record], tuple[float, bool]] | None = None
