@@ -39,10 +39,12 @@ OWN_REFUSED = frozenset(
         Reason.ALERT_NO_CERTIFICATE,
         Reason.ALERT_UNKNOWN_CA,
         Reason.ALERT_UNSUPPORTED_CERTIFICATE,
+        Reason.OWN_EXPIRED,
+        Reason.OWN_UNUSABLE,
         Reason.TLS_CUT,
     }
 )
-"""The peer may know another certificate of ours."""
+"""The peer may know another certificate of ours, or this one cannot be shown any more."""
 INNER = {
     Reason.PEER_UNKNOWN: Reason.INNER_PEER_UNKNOWN,
     Reason.PEER_EXPIRED: Reason.INNER_PEER_EXPIRED,

@@ -41,6 +41,8 @@ class Listener(Tunnel):
             try:
                 await self._listen(self.config.listen)
             except ChannelError as err:
+                if err.reason in OWN_REFUSED:
+                    self.other_own()
                 pause = self.back_off.pause()
                 next_try = self.ports.now().utc + timedelta(seconds=pause)
                 self.failed(ChannelPhase.STOPPED, err, next_try=next_try)
