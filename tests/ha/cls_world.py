@@ -8,6 +8,8 @@ from collections.abc import Callable
 import socket
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import load_pem_x509_certificate
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.bridge.room import ControlRoom
@@ -25,6 +27,13 @@ def free_port(host: str = "127.0.0.1") -> int:
     with socket.create_server((host, 0), family=family) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+def curve_of(world: World) -> str:
+    """Return the curve of the gateway's HAN certificate, as the simulation names it."""
+    key = load_pem_x509_certificate(world.certificate_pem.encode()).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return {"secp256r1": "prime256v1"}.get(key.curve.name, key.curve.name)
 
 
 async def way_to(
@@ -58,7 +67,10 @@ async def add_participant(
     flow = await way_to(hass, flow, world, emt, kind, port)
     if flow["step_id"] == "pin":
         flow = await choose(hass, flow, "peer")
-    flow = await answer(hass, flow, peers=world.certificate_pem)
+    shown = world.certificate_pem
+    if kind == "direct":
+        shown = world.emts[emt].identity(curve_of(world)).pem
+    flow = await answer(hass, flow, peers=shown)
     flow = await choose(hass, flow, "identity_new")
     flow = await answer(hass, flow, common_name=f"HA-{emt}")
     scenario = {"out_socks": "socks", "out_sni": "sni", "inbound": "dial"}

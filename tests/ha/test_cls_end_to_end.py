@@ -22,7 +22,15 @@ from simulator.cls import World
 from simulator.emt import ProblemError, Span
 from simulator.emt.home import Home
 
-from .cls_world import add_participant, add_switch, come, free_port, room_of, until
+from .cls_world import (
+    add_participant,
+    add_switch,
+    come,
+    curve_of,
+    free_port,
+    room_of,
+    until,
+)
 from .participants import (
     WHO,
     Flow,
@@ -48,10 +56,9 @@ def clock() -> SimClock:
 @pytest.fixture(params=["brainpoolP256r1"])
 def world(request: pytest.FixtureRequest, socket_enabled: None) -> Generator[World]:
     """A gateway, on a curve or at an address, and two EMTs."""
-    where = {"curve": request.param}
-    if ":" in request.param:
+    where = {"host" if ":" in word else "curve": word for word in request.param.split()}
+    if "host" in where:
         request.getfixturevalue("ipv6")
-        where = {"host": request.param}
     with World(emts=("grid", "supplier"), **where) as running:
         yield running
 
@@ -83,35 +90,44 @@ async def switched(hass: HomeAssistant, emt: Home, switch: str) -> None:
     assert (await asyncio.to_thread(emt.verify)).good
 
 
-@pytest.mark.parametrize("world", ["brainpoolP256r1", "prime256v1"], indirect=True)
-@pytest.mark.parametrize("kind", ["out_socks", "out_sni", "inbound"])
+@pytest.mark.parametrize(
+    "world",
+    ["brainpoolP256r1", "prime256v1", "::1", "::1 prime256v1"],
+    indirect=True,
+)
+@pytest.mark.parametrize("kind", ["out_socks", "out_sni", "inbound", "direct"])
 async def test_switch(
     hass: HomeAssistant, home: MockConfigEntry, world: World, kind: str
 ) -> None:
-    """Each way that a productive gateway knows, on NIST and Brainpool."""
-    port = free_port() if kind == "inbound" else 0
+    """Each way that a gateway knows, and the laboratory's, on NIST and Brainpool, over IPv4 and IPv6."""
+    hass.config_entries.async_update_entry(home, options={"lab": kind == "direct"})
+    port = 0 if kind.startswith("out") else free_port(world.host)
     who = await add_participant(hass, home, world, kind=kind, port=port)
     switch = await add_switch(
         hass, home, "Boiler", drives=BOILER, participants=[who], rest="off"
     )
-    emt = await come(world, kind=kind)
+    if kind == "direct":
+        emt = await come_directly(home, world, who)
+    else:
+        emt = await come(world, kind=kind)
+    told = await asyncio.to_thread(emt.info)
+    assert told["participant"]["tunnel"] == kind
     (item,) = await asyncio.to_thread(emt.items)
     assert item["id"] == switch
     await switched(hass, emt, switch)
 
 
-@pytest.mark.parametrize("world", ["::1"], indirect=True)
-@pytest.mark.parametrize("kind", ["out_socks", "out_sni", "inbound"])
-async def test_ipv6(
-    hass: HomeAssistant, home: MockConfigEntry, world: World, kind: str
-) -> None:
-    """The same over IPv6."""
-    port = free_port("::1") if kind == "inbound" else 0
-    who = await add_participant(hass, home, world, kind=kind, port=port)
-    switch = await add_switch(
-        hass, home, "Boiler", drives=BOILER, participants=[who], rest="off"
-    )
-    await switched(hass, await come(world, kind=kind), switch)
+async def come_directly(home: MockConfigEntry, world: World, who: str) -> Home:
+    """Let the EMT dial, without any gateway."""
+    channel = room_of(home).setup.participant(who).channel
+    certificate = channel.identities[0].certificate
+    emt, channels = world.emt, room_of(home).channels
+    assert channel.bind is not None
+    await until(lambda: who in channels)
+    await until(lambda: channels[who].phase is ChannelPhase.LISTENING)
+    where = (channel.bind.host, channel.bind.port)
+    await asyncio.to_thread(emt.direct, *where, certificate, curve_of(world))
+    return await asyncio.to_thread(emt.wait_home)
 
 
 async def test_inner_tls(
