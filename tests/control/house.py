@@ -286,8 +286,10 @@ class Bench:
         return read_command(frame | fields, who.participant_id, ORIGIN)
 
     async def send(self, who: Participant = GRID, **fields: Any) -> Answer:
-        """Send a command."""
-        return await self.authority.submit(self.command(who, **fields))
+        """Send a command; the home looks at it at once."""
+        answer = await self.authority.submit(self.command(who, **fields))
+        await self.look()
+        return answer
 
     async def limit(
         self,
@@ -324,12 +326,19 @@ class Bench:
 
     async def settle(self) -> None:
         """Wait until nothing is being written to a device any more."""
+        await self.look()
         while tasks := list(self.authority._carrier._tasks.values()):
             if self._is_slow():
                 await asyncio.sleep(0.01)
                 return
             await asyncio.wait(tasks)
             await asyncio.sleep(0)
+            await self.look()
+
+    async def look(self) -> None:
+        """Answer the alarm if it rings now."""
+        while (ring := self.home.alarm) is not None and ring <= self.clock.seconds:
+            await self.authority.tick()
 
     def _is_slow(self) -> bool:
         return any(not event.is_set() for event in self.home.slow.values())

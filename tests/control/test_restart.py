@@ -130,6 +130,7 @@ async def test_scheduled_over_a_restart(restart: Restart) -> None:
     gone = await bench.item("switch.boiler", True, **{"from": 100, "duration_s": 100})
     bench = await restart(away=700, orderly=False)
     assert bench.home.limit() == 4000
+    await bench.look()
     assert await bench.state(begun) == "active"
     assert await bench.state(gone) == "failed"
     assert (await bench.receipt(gone))["end"] == "not_started"

@@ -130,6 +130,8 @@ class Authority:
 
     async def contact(self, participant_id: str) -> None:
         """Take a sign of life. It is no row, unless it is the first one after silence."""
+        if not self._lock.locked() and self._heard_as_usual(participant_id):
+            return
         await self._alone(lambda: self._contact(participant_id))
 
     async def override(
@@ -261,11 +263,15 @@ class Authority:
         await self._commit(clerk)
         return Answer.without(command, digest, verdict)
 
+    def _heard_as_usual(self, participant_id: str) -> bool:
+        now = self._clock.now()
+        return self._open and self._desk.heard_as_usual(participant_id, now)
+
     async def _contact(self, participant_id: str) -> None:
         participant = self._participants.get(participant_id)
         if participant is None or not self._open:
             return
-        if self._desk.heard_as_usual(participant_id, self._clock.now()):
+        if self._heard_as_usual(participant_id):
             return
         clerk = self._clerk()
         draft, now = clerk.draft, clerk.draft.now
@@ -302,6 +308,9 @@ class Authority:
             await self._settle_results()
             await self.ledger.seal(self._clock.now())
             clerk = self._clerk()
+            # That it shows is written down here and not with the command, whose sender waits only until it is on disk.
+            for record in self._just_shown():
+                clerk.shown(record)
             Round(clerk).look()
             await self._commit(clerk, looked=True)
         except Exception as err:
@@ -323,20 +332,6 @@ class Authority:
 
     async def _commit(self, clerk: Clerk, *, looked: bool = False) -> None:
         """Write down, let it show, carry it out. Raises LedgerError; then nothing has happened."""
-        await self._take(clerk, looked=looked)
-        shown = [r for r in self._desk.records.values() if self._is_shown(r)]
-        if not shown:
-            return
-        clerk = self._clerk()
-        for record in shown:
-            clerk.shown(record)
-        try:
-            await self._take(clerk)
-        except LedgerError as err:
-            # It has begun, which is in the ledger; that it shows follows with the next look.
-            _LOGGER.error("An outcome is not in the ledger yet: %s", err)
-
-    async def _take(self, clerk: Clerk, *, looked: bool = False) -> None:
         draft = clerk.draft
         changed = not draft.empty
         if changed:
@@ -357,7 +352,7 @@ class Authority:
         self._dispatch()
         with _guarded("showing"):
             self._ports.publisher.flush()
-        self._set_alarm(at_once=changed and not looked)
+        self._set_alarm(at_once=(changed and not looked) or any(self._just_shown()))
 
     def _show(self) -> None:
         drawn = self._drawn()
@@ -380,6 +375,9 @@ class Authority:
         """Ask for a look; not any more once we have stopped, though something may still be written down."""
         if self._open:
             self._ports.alarm.set(at)
+
+    def _just_shown(self) -> Iterator[Record]:
+        return (r for r in self._desk.records.values() if self._is_shown(r))
 
     def _is_shown(self, record: Record) -> bool:
         """Say whether a command begins by being shown, and has been."""
@@ -454,7 +452,7 @@ class Authority:
                 clerk.own_result(name, result)
             else:
                 clerk.result(name, result)
-        await self._take(clerk)
+        await self._commit(clerk)
         for name in results:
             del self._carrier.results[name]
         self._dispatch()
