@@ -14,6 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .bridge.room import ControlRoom
+from .bridge.stage import Turn
 from .const_control import ATTR_PARTICIPANT, ATTR_REASON, limited_key
 from .control.model import Direction
 from .control.record import Key
@@ -65,7 +66,7 @@ def _sensors(room: ControlRoom) -> Iterator[Addition]:
 class LimitedSensor(ControlEntity, BinarySensorEntity):
     """Whether the home has to keep a limit in a direction."""
 
-    _is_ordered = True
+    _turn = Turn.FLAG
 
     def __init__(
         self,

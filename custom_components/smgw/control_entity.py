@@ -14,6 +14,7 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .bridge.room import ControlRoom
+from .bridge.stage import Turn
 from .const import DOMAIN
 from .const_control import SIGNAL_CONTROL, device_identifier
 from .control.record import Key
@@ -26,8 +27,7 @@ class ControlEntity(Entity):
 
     _attr_has_entity_name = True
     _attr_should_poll = False
-    _is_ordered = False
-    """It shows what commands are about, not something about commands."""
+    _turn = Turn.REST
 
     def __init__(self, room: ControlRoom, description: EntityDescription) -> None:
         """Attach to the gateway's device."""
@@ -43,9 +43,7 @@ class ControlEntity(Entity):
         """Follow the picture."""
         await super().async_added_to_hass()
         self._shown, self._cause = self._look()
-        self.async_on_remove(
-            self.room.stage.async_view(self._see, first=self._is_ordered)
-        )
+        self.async_on_remove(self.room.stage.async_view(self._see, self._turn))
 
     @abstractmethod
     def _look(self) -> tuple[Any, Key | None]:

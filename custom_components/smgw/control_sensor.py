@@ -21,6 +21,7 @@ from homeassistant.util import dt as dt_util
 
 from .bridge.prices import PriceTable, price_table
 from .bridge.room import ControlRoom
+from .bridge.stage import Turn
 from .const_control import ATTR_PARTICIPANT, ATTR_TRANSACTION_ID, PRICE_KEY, limit_key
 from .control.limitation import LimitState
 from .control.model import Direction
@@ -126,7 +127,7 @@ class LimitSensor(ControlEntity, SensorEntity):
     """What the home has to keep in a direction; unknown while nothing is limited."""
 
     entity_description: LimitSensorDescription
-    _is_ordered = True
+    _turn = Turn.VALUE
 
     @property
     @override

@@ -12,6 +12,7 @@ from homeassistant.helpers.restore_state import RestoreEntity
 
 from .bridge.room import ControlRoom
 from .bridge.setup import OWNER
+from .bridge.stage import Turn
 from .const_control import (
     ATTR_PARTICIPANT,
     ATTR_SET_BY,
@@ -55,7 +56,7 @@ def _switches(room: ControlRoom) -> Iterator[Addition]:
 class ClsSwitch(OwnedEntity, SwitchEntity, RestoreEntity):
     """One CLS switch."""
 
-    _is_ordered = True
+    _turn = Turn.VALUE
 
     def __init__(self, room: ControlRoom, switch: SwitchConfig) -> None:
         """Attach to a device of its own."""

@@ -13,8 +13,9 @@ from custom_components.smgw.control.command import Release
 from custom_components.smgw.control.model import Direction
 from homeassistant import loader
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 from simulator.ppc import PpcGateway
 
@@ -109,6 +110,29 @@ async def test_the_state_has_the_command_behind_it(
     assert released is not None
     assert released.state == "unknown"
     assert released.context.id == state.context.id
+
+
+async def test_the_limit_is_there_when_limited_turns_on(
+    hass: HomeAssistant, home: MockConfigEntry
+) -> None:
+    """An automation that waits for `limited` finds the limit and its end, and not those before."""
+    gateway_id = home.unique_id or ""
+    watts = entity(hass, "sensor", "production_limit", gateway_id)
+    end = entity(hass, "sensor", "production_limit_until", gateway_id)
+    found: list[list[str]] = []
+
+    @callback
+    def limited(event: Event[EventStateChangedData]) -> None:
+        states = [event.data["new_state"], hass.states.get(watts), hass.states.get(end)]
+        found.append([state.state for state in states if state is not None])
+
+    flag = entity(hass, "binary_sensor", "production_limited", gateway_id)
+    async_track_state_change_event(hass, flag, limited)
+    until = hours(1)
+    await order(hass, home, GRID, limit(5000, Direction.PRODUCTION), until=until)
+    await order(hass, home, GRID, Release(), until=None)
+    shown_until = until.isoformat(timespec="seconds")
+    assert found == [["on", "5000", shown_until], ["off", "unknown", "unknown"]]
 
 
 async def test_two_at_odds(hass: HomeAssistant, home: MockConfigEntry) -> None:

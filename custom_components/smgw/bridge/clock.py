@@ -1,6 +1,6 @@
 """The loop's clock, and its alarm."""
 
-from asyncio import TimerHandle
+from asyncio import Handle
 from collections.abc import Callable
 from datetime import datetime
 from typing import override
@@ -36,7 +36,7 @@ class LoopAlarm(ports.Alarm):
         """`ring` is called when it is time."""
         self._loop = hass.loop
         self._ring = ring
-        self._set: TimerHandle | None = None
+        self._set: Handle | None = None
 
     @override
     def set(self, monotonic: float | None) -> None:
@@ -44,5 +44,9 @@ class LoopAlarm(ports.Alarm):
         if self._set is not None:
             self._set.cancel()
             self._set = None
-        if monotonic is not None:
+        if monotonic is None:
+            return
+        if monotonic <= self._loop.time():
+            self._set = self._loop.call_soon(self._ring)
+        else:
             self._set = self._loop.call_at(monotonic, self._ring)

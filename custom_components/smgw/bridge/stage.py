@@ -5,8 +5,11 @@ the logbook names the participant beside everything that follows from the comman
 """
 
 from asyncio import Handle
+from bisect import insort
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from enum import IntEnum
+from operator import itemgetter
 from typing import Any, override
 
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
@@ -33,6 +36,17 @@ type Details = Callable[[Event], Mapping[str, Any]]
 type EventListener = Callable[[Event, Mapping[str, Any], Context], None]
 
 
+class Turn(IntEnum):
+    """Who shows a new picture before whom: what a flag wakes finds the values there."""
+
+    VALUE = 0
+    """What commands are about."""
+    FLAG = 1
+    """That there is such a value."""
+    REST = 2
+    """What tells about commands."""
+
+
 class Stage(ports.Publisher):
     """Implements the port."""
 
@@ -43,7 +57,7 @@ class Stage(ports.Publisher):
         self.picture = Picture()
         self._contexts: OrderedDict[Key, Context] = OrderedDict()
         self._ended: Key | None = None
-        self._viewers: list[Callable[[], None]] = []
+        self._viewers: list[tuple[Turn, Callable[[], None]]] = []
         self._listeners: list[EventListener] = []
         self._told: list[tuple[Event, Mapping[str, Any], Context]] = []
         self._soon: Handle | None = None
@@ -97,11 +111,12 @@ class Stage(ports.Publisher):
 
     @callback
     def async_view(
-        self, viewer: Callable[[], None], *, first: bool = False
+        self, viewer: Callable[[], None], turn: Turn = Turn.REST
     ) -> CALLBACK_TYPE:
-        """Call back whenever the picture has changed; `first`: before those that only tell about it."""
-        self._viewers.insert(0 if first else len(self._viewers), viewer)
-        return lambda: self._viewers.remove(viewer)
+        """Call back whenever the picture has changed; in turn, and within one in the order they came."""
+        entry = turn, viewer
+        insort(self._viewers, entry, key=itemgetter(0))
+        return lambda: self._viewers.remove(entry)
 
     @callback
     def async_listen(self, listener: EventListener) -> CALLBACK_TYPE:
@@ -147,7 +162,7 @@ class Stage(ports.Publisher):
     @callback
     def _show(self) -> None:
         self._soon = None
-        for viewer in list(self._viewers):
+        for _, viewer in list(self._viewers):
             viewer()
 
     def _span(self, key: Key | None) -> dict[str, Any]:

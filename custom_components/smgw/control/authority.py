@@ -214,7 +214,7 @@ class Authority:
     def picture(self) -> Picture:
         """Return how things stand."""
         if self._picture is None:
-            self._picture = self._drawn()
+            self._picture = self._drawn(self._desk)
         return self._picture
 
     @property
@@ -332,19 +332,25 @@ class Authority:
 
     async def _commit(self, clerk: Clerk, *, looked: bool = False) -> None:
         """Write down, let it show, carry it out. Raises LedgerError; then nothing has happened."""
-        draft = clerk.draft
+        draft, drawn = clerk.draft, None
         changed = not draft.empty
         if changed:
+            # Drawn while it is on its way to disk; nobody sees it before it is there.
+            writing = asyncio.Task(self.ledger.append(draft.batch()), eager_start=True)
+            items = self._ports.home.items()
+            with _guarded("drawing"):
+                drawn = self._drawn(draft.desk)
             try:
-                await self.ledger.append(draft.batch())
+                await writing
             except LedgerError as err:
                 self._fault = err.key
                 self._show()
                 self._ring(self._clock.now().monotonic + _RETRY)
                 raise
-            self._fault = None
+            if self._fault is not None or items is not self._ports.home.items():
+                self._fault = drawn = None
         self._desk, self._watch = draft.desk, clerk.watch
-        self._show()
+        self._show(drawn)
         for event in draft.events:
             with _guarded("telling"):
                 self._ports.publisher.announce(event)
@@ -354,16 +360,17 @@ class Authority:
             self._ports.publisher.flush()
         self._set_alarm(at_once=(changed and not looked) or any(self._just_shown()))
 
-    def _show(self) -> None:
-        drawn = self._drawn()
+    def _show(self, drawn: Picture | None = None) -> None:
+        if drawn is None:
+            drawn = self._drawn(self._desk)
         if drawn != self._picture:
             with _guarded("showing"):
                 self._ports.publisher.publish(drawn)
                 self._picture = drawn
 
-    def _drawn(self) -> Picture:
+    def _drawn(self, desk: Desk) -> Picture:
         now, items = self._clock.now(), self._ports.home.items()
-        return picture(self._desk, now, items, self._participants, self._fault)
+        return picture(desk, now, items, self._participants, self._fault)
 
     def _set_alarm(self, *, at_once: bool) -> None:
         """Ask for the next look: at once if something has changed that nobody has looked at yet."""
