@@ -9,6 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from tests.cls.emt import Emt, write_headers
@@ -135,6 +136,37 @@ async def test_from_the_door_to_the_lamp(
     await settle(hass, home)
     receipts = await room_of(home).ledger.receipts(SUPPLIER, ordered)
     assert receipts[0]["receipt"]["state"] == "released"
+
+
+async def test_a_clock_that_is_off_is_known_before_a_command_fails(
+    hass: HomeAssistant, home: MockConfigEntry, port: int
+) -> None:
+    """A sign of life tells the participant's time: too far off is an issue, until it is right."""
+
+    def issues() -> list[str | None]:
+        return [
+            issue.translation_key
+            for issue in ir.async_get(hass).issues.values()
+            if issue.active
+        ]
+
+    emt = await come_in(port)
+    for minutes, expected in (
+        (6, ["participant_clock"]),
+        (4, []),
+        (-6, ["participant_clock"]),
+        (0, []),
+    ):
+        told = dt_util.utcnow() + timedelta(minutes=minutes)
+        body = {"time": told.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        reply = await emt.ask("POST", "heartbeat", body)
+        assert reply.status == 200, reply.body
+        await settle(hass, home)
+        assert issues() == expected
+    # Without a time nothing is said of it.
+    assert (await emt.ask("POST", "heartbeat", {})).status == 200
+    await settle(hass, home)
+    assert issues() == []
 
 
 async def test_a_renamed_participant_keeps_its_tunnel(

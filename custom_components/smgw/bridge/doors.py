@@ -1,6 +1,7 @@
 """The tunnels of an entry's participants: from what is stored to what the room `cls/` opens."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import override
 
 from homeassistant.core import HomeAssistant
@@ -73,6 +74,7 @@ class Doors:
         clock: TrustedClock,
         home: HomeItems,
         changed: Callable[[ChannelState], None],
+        clock_told: Callable[[str, timedelta], None],
     ) -> Doors:
         """Return doors behind which nobody is yet."""
         integration = await async_get_integration(hass, DOMAIN)
@@ -83,6 +85,7 @@ class Doors:
             about=About(version=str(integration.version)),
             now=clock.now,
             changed=changed,
+            clock_told=clock_told,
         )
         return cls(ClsRoom(made), await async_keyring(hass, gateway_id), clock)
 

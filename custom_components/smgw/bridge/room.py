@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import uuid4
 
@@ -120,7 +120,7 @@ class ControlRoom:
         self.channels: dict[str, ChannelState] = {}
         """How each participant's tunnel stands; empty for one that has none."""
         self.untimely: set[str] = set()
-        """Participants whose last command was refused because clocks differ."""
+        """Participants whose clock, by what they told last, is so far off that commands are refused."""
         self._begun = clock.now().utc
         self._down: dict[str, datetime] = {}
         self._doors: Doors | None = None
@@ -167,6 +167,7 @@ class ControlRoom:
             self.clock,
             self.home,
             self.channel_changed,
+            self._clock_told,
         )
         await doors.async_set_up(self.setup)
 
@@ -416,6 +417,14 @@ class ControlRoom:
         return registry.async_get_entity_id(
             domain, DOMAIN, device_identifier(self.gateway_id, key)
         )
+
+    @callback
+    def _clock_told(self, participant_id: str, ahead: timedelta) -> None:
+        """Note whether commands of this participant would be refused for their time."""
+        off = abs(ahead) > self.setup.home.house.rules.freshness
+        if off != (participant_id in self.untimely):
+            self.untimely ^= {participant_id}
+            self.stage.show()
 
     @callback
     def _note_clock(self, event: Event, _: Mapping[str, Any], __: Context) -> None:

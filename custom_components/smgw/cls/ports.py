@@ -7,6 +7,7 @@ its grants. Methods answer at once from what is known, and do not raise.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 import random
 from typing import Protocol
 
@@ -80,6 +81,8 @@ class ClsPorts:
     """`TrustedClock.now` of the authority's clock: its source and offset make the clock block."""
     changed: Callable[[ChannelState], None]
     """Called in the event loop with each change of a tunnel. Must not raise."""
+    clock_told: Callable[[str, timedelta], None] = lambda _, __: None
+    """Called with the id of a participant that has told its time, and how far it is ahead of ours."""
     timer: Timer = field(default_factory=LoopTimer)
     chance: Callable[[], float] = random.random
     """0 to 1; spreads back-off and renewals."""

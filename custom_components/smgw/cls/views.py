@@ -190,9 +190,9 @@ class Views:
         told = (ask.body or {}).get("time")
         ahead = None
         if told is not None:
-            ahead = round(
-                (values.moment(told, "time") - now.utc).total_seconds() * 1000
-            )
+            gap = values.moment(told, "time") - now.utc
+            ahead = round(gap.total_seconds() * 1000)
+            self.ports.clock_told(ask.whose, gap)
         return {
             "clock": shapes.clock(now),
             "ahead_ms": ahead,
