@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 import json
 import sys
 from typing import Any
@@ -13,6 +13,7 @@ from . import calls
 from .calls import Call, Span
 
 _PREFIX = len(calls.BASE)
+_JSON, _TEXT = "application/json", "text/plain"
 
 
 class _Refused(Exception):
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _Refused as err:
         sys.stderr.write(f"{err}\n")
         return 1
+    except HTTPException:
+        sys.stderr.write(f"emt: {options.url} is not an EMT console\n")
+        return 2
     except (OSError, ValueError) as err:
         sys.stderr.write(f"emt: {err}\n")
         return 2
@@ -43,23 +47,35 @@ def _ask(options: argparse.Namespace, path: str, body: Any = None) -> Any:
         if body is None:
             line.request("GET", path)
         else:
-            header = {"Content-Type": "application/json"}
+            header = {"Content-Type": _JSON}
             line.request("POST", path, json.dumps(body), header)
         answer = line.getresponse()
         text = answer.read().decode()
     finally:
         line.close()
-    told = json.loads(text) if "json" in answer.headers["Content-Type"] else text
+    kind = answer.headers.get_content_type()
+    if kind not in (_JSON, _TEXT):
+        raise ValueError(f"{options.url} is not an EMT console")
+    told = json.loads(text) if kind == _JSON else text
     if answer.status >= 400:
         raise _Refused(json.dumps(told, indent=2))
     return told
 
 
+def _emts(options: argparse.Namespace) -> Any:
+    """Return what the console knows; ValueError if it is none."""
+    known = _ask(options, "/emt")
+    if not isinstance(known, dict) or "emts" not in known:
+        raise ValueError(f"{options.url} is not an EMT console")
+    return known
+
+
 def _home(options: argparse.Namespace) -> str:
     """Return the console's path of the home that is meant; ValueError if none is."""
+    known = _emts(options)
     found = [
         f"/emt/{quote(emt['key'], safe='')}/{quote(home['id'], safe='')}"
-        for emt in _ask(options, "/emt")["emts"]
+        for emt in known["emts"]
         for home in emt["homes"]
         if options.emt in ("", emt["key"]) and home["id"].startswith(options.home)
     ]
@@ -68,11 +84,15 @@ def _home(options: argparse.Namespace) -> str:
     return found[0]
 
 
+_START = "when the first quarter hour begins, ISO 8601; local time if no zone is said"
+_EXIT = "Exit code: 0 done and good, 1 refused or not good, 2 not reached or not understood."
+
+
 type Result = tuple[Any, bool]
 
 
 def _overview(options: argparse.Namespace) -> Result:
-    return _ask(options, "/emt"), True
+    return _emts(options), True
 
 
 def _verify(options: argparse.Namespace) -> Result:
@@ -143,13 +163,27 @@ class _Words:
 
 
 def _timed(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--minutes", type=float, default=15)
-    made.add_argument("--endless", action="store_true")
+    made.add_argument(
+        "--minutes", type=float, default=15, help="how long it holds; 15 if not said"
+    )
+    made.add_argument("--endless", action="store_true", help="until it is released")
 
 
 def _directed(made: argparse.ArgumentParser) -> None:
     made.add_argument(
-        "--direction", choices=("consumption", "production"), default="consumption"
+        "--direction",
+        choices=("consumption", "production"),
+        default="consumption",
+        help="which way the power flows; consumption if not said",
+    )
+
+
+def _kinded(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--kind",
+        choices=("para14a", "para9", "contract", "test"),
+        default="para14a",
+        help="on what ground; para14a if not said",
     )
 
 
@@ -161,7 +195,7 @@ def _reading(words: _Words) -> None:
     made = words.call(
         "command", "what has become of a command", lambda told: calls.command(told.id)
     )
-    made.add_argument("id")
+    made.add_argument("id", help="the transaction id that the order was answered with")
     words.add("receipts", "the newest receipts, checked", _receipts)
     words.add("verify", "check all evidence of a home", _verify)
     words.add("audit", "the evidence itself", _audit)
@@ -175,9 +209,9 @@ def _setting(words: _Words) -> None:
             told.item, _value(told.value), _span(told), told.unit
         ),
     )
-    made.add_argument("item")
+    made.add_argument("item", help="its id, as items tells it")
     made.add_argument("value", help="on, off, a number or a text")
-    made.add_argument("--unit", default="")
+    made.add_argument("--unit", default="", help="of a number, as items tells it")
     _timed(made)
     made = words.call(
         "limit",
@@ -186,8 +220,10 @@ def _setting(words: _Words) -> None:
             told.direction, _span(told), watts=told.watts, kind=told.kind
         ),
     )
-    made.add_argument("watts", nargs="?", default="4200")
-    made.add_argument("--kind", default="para14a")
+    made.add_argument(
+        "watts", nargs="?", default="4200", help="at most; 4200 if not said"
+    )
+    _kinded(made)
     _directed(made)
     _timed(made)
     made = words.call(
@@ -204,8 +240,10 @@ def _setting(words: _Words) -> None:
             told.direction, watts=told.watts, minimum=told.minimum
         ),
     )
-    made.add_argument("--watts")
-    made.add_argument("--minimum", type=int, metavar="SECONDS")
+    made.add_argument("--watts", help="what holds in silence")
+    made.add_argument(
+        "--minimum", type=int, metavar="SECONDS", help="how long it holds at least"
+    )
     _directed(made)
 
 
@@ -215,24 +253,32 @@ def _tables(words: _Words) -> None:
         "limits for quarter hours, in W, one after the other",
         lambda told: calls.schedule(told.direction, _slots(told), told.kind),
     )
-    made.add_argument("--kind", default="para14a")
+    _kinded(made)
     _directed(made)
     other = words.call(
         "put-prices",
         "prices of quarter hours, one after the other",
         lambda told: calls.prices(_slots(told), told.unit),
     )
-    other.add_argument("--unit", default="EUR/kWh")
+    other.add_argument(
+        "--unit", default="EUR/kWh", help="of the prices; EUR/kWh if not said"
+    )
     for one in (made, other):
-        one.add_argument("start", type=datetime.fromisoformat, help="ISO 8601")
-        one.add_argument("values", nargs="+")
+        one.add_argument("start", type=datetime.fromisoformat, help=_START)
+        one.add_argument("values", nargs="+", help="one for each quarter hour")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="emt", description="A simulated EMT: see and set homes that are connected."
+        prog="emt",
+        description="A simulated EMT: see and set homes that are connected.",
+        epilog=_EXIT,
     )
-    parser.add_argument("--url", default="http://127.0.0.1:9480", help="the console")
+    parser.add_argument(
+        "--url",
+        default="http://127.0.0.1:9480",
+        help="the console, as script/simulator cls prints it",
+    )
     parser.add_argument("--emt", default="", help="which EMT, if there are several")
     parser.add_argument("--home", default="", help="which home: how its id begins")
     words = _Words(parser)

@@ -22,8 +22,12 @@ CORE = {
     "language": "en",
     "time_zone": "Europe/Berlin",
 }
-# Home Assistant says so about every custom integration.
-HARMLESS = "We found a custom integration smgw which has not been tested"
+HARMLESS = (
+    # Home Assistant says so about every custom integration,
+    "We found a custom integration smgw which has not been tested",
+    # and so about every platform of every integration when the home's language changes.
+    "Failed to load integration for translation: Invalid domain smgw.",
+)
 
 
 class Home:
@@ -143,7 +147,7 @@ class Home:
             line
             for line in new
             if (" ERROR " in line or " CRITICAL " in line or "smgw" in line)
-            and HARMLESS not in line
+            and not any(harmless in line for harmless in HARMLESS)
         ]
 
     def stop(self) -> None:

@@ -95,7 +95,8 @@ class Demo:
         return [
             line
             for line in log.splitlines()
-            if (" ERROR " in line or "smgw" in line) and HARMLESS not in line
+            if (" ERROR " in line or "smgw" in line)
+            and not any(harmless in line for harmless in HARMLESS)
         ]
 
 

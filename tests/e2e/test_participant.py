@@ -1,6 +1,7 @@
 """A market participant and a CLS switch, added through Home Assistant's pages; the participant's console switches."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 import json
 from pathlib import Path
 import re
@@ -16,6 +17,8 @@ from simulator.ppc import PpcGateway
 TEXTS = Path(__file__).parents[2] / "custom_components" / "smgw" / "translations"
 GATEWAY = "EPPC0210777777"
 WHO, SWITCH = "Stadtwerke", "Boiler"
+# What the pages call the views of an entity: its details, its history.
+VIEWS = {"en": ("Details", "History"), "de": ("Details", "Verlauf")}
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +46,24 @@ def console(context: BrowserContext, world: World) -> Page:
     return console
 
 
+@contextmanager
+def speaking(home: Home, language: str) -> Iterator[None]:
+    """The user reads a language, and the home writes it."""
+
+    def use(language: str) -> None:
+        home.language(language)
+        home.call(lambda ha: ha.ws("config/core/update", language=language))
+
+    use(language)
+    yield
+    use("en")
+
+
 @pytest.fixture
 def german(home: Home) -> Iterator[None]:
     """The user reads German."""
-    home.language("de")
-    yield
-    home.language("en")
+    with speaking(home, "de"):
+        yield
 
 
 def texts(kind: str, language: str = "en") -> dict[str, Any]:
@@ -203,6 +218,53 @@ def shown_by_home(page: Page, home: Home, artifacts: Path) -> None:
     page.screenshot(path=artifacts / "participant-9-device.png")
 
 
+def attributes(language: str) -> dict[str, Any]:
+    """Return what the attributes of a CLS switch are called."""
+    told = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = told["entity"]["switch"]["cls_switch"]["state_attributes"]
+    return found
+
+
+def entity_page(
+    page: Page, home: Home, artifacts: Path, language: str, said: str
+) -> None:
+    """Open the switch itself: who has set it, until when, and what happened to it."""
+    names, (details, history) = attributes(language), VIEWS[language]
+    open_device(page, home, SWITCH)
+    controls = page.locator("ha-device-entities-card")
+    controls.get_by_text(SWITCH, exact=True).first.click()
+    dialog = page.locator("ha-more-info-dialog")
+    dialog.locator("ha-dropdown").last.click()
+    dialog.get_by_role("menuitem", name=details).click()
+    facts = dialog.locator("ha-more-info-details")
+    for name, value in (
+        (names["set_by"]["name"], names["set_by"]["state"]["participant"]),
+        (names["participant"]["name"], WHO),
+        (names["until"]["name"], r"\d:\d\d:\d\d"),
+    ):
+        said_so = (
+            facts.get_by_role("listitem")
+            .filter(has_text=name)
+            .filter(has_text=re.compile(value))
+        )
+        expect(said_so).to_be_visible()
+    page.screenshot(path=artifacts / f"participant-entity-{language}-details.png")
+    dialog.get_by_role("button", name="Back").or_(
+        dialog.get_by_role("button", name="Zurück")
+    ).click()
+    dialog.get_by_role("button", name=history, exact=True).click()
+    activity = dialog.locator("ha-more-info-logbook")
+    expect(activity.get_by_text(said)).to_be_visible()
+    # Who did it stands in the hint at each change there, and in full behind the link.
+    expect(activity.locator("ha-tooltip").first).to_contain_text(WHO)
+    page.screenshot(path=artifacts / f"participant-entity-{language}-history.png")
+    activity.get_by_role("link").click()
+    rows = page.locator("ha-panel-logbook ha-logbook")
+    for told in (said, re.compile(rf"\w+ {WHO}$")):
+        expect(rows.get_by_text(told).first).to_be_visible()
+    page.screenshot(path=artifacts / f"participant-entity-{language}-activity.png")
+
+
 def test_switched_from_the_console(
     page: Page, home: Home, entry: str, console: Page, world: World, artifacts: Path
 ) -> None:
@@ -217,6 +279,11 @@ def test_switched_from_the_console(
     console.get_by_role("button", name="On", exact=True).click()
     expect(console.get_by_role("status")).to_contain_text("possible: command")
     shown_by_home(page, home, artifacts)
+    entity_page(page, home, artifacts, "en", f"ordered: switch on {SWITCH}")
+    with speaking(home, "de"):
+        entity_page(
+            page, home, artifacts, "de", f"hat angewiesen: {SWITCH} einschalten"
+        )
 
     console.locator("#commands").get_by_role("button", name="Release").click()
     receipt = console.locator("#receipts tr")

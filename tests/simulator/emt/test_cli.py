@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
+from itertools import pairwise
 import json
 from pathlib import Path
 import signal
+import socket
 import subprocess
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -84,6 +87,50 @@ def test_emt_without_a_console() -> None:
     done = emt({"console": "http://127.0.0.1:1"}, "homes")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<p>\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]",
+    ],
+    ids=["no_http", "no_type", "page", "list"],
+)
+@pytest.mark.parametrize("word", ["items", "limit"])
+def test_emt_at_another_address(answer: bytes, word: str) -> None:
+    """Something else than a console answers: code 2 and one line, no traceback."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        def serve() -> None:
+            line, _ = server.accept()
+            with line:
+                line.recv(4096)
+                line.sendall(answer)
+
+        thread = Thread(target=serve)
+        thread.start()
+        done = emt({"console": f"http://127.0.0.1:{server.getsockname()[1]}"}, word)
+        thread.join()
+    assert done.returncode == 2
+    assert done.stderr.startswith("emt: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("word", ["", "set", "limit", "schedule", "put-prices"])
+def test_emt_help(word: str) -> None:
+    """Each word and each of its options is explained, and so are the exit codes."""
+    done = emt({"console": "http://127.0.0.1:1"}, *filter(None, (word, "--help")))
+    assert done.returncode == 0
+    told = done.stdout
+    if not word:
+        assert "Exit code" in told
+    # Explained in its own line, or in the one below it.
+    for row, below in pairwise([*told.splitlines(), ""]):
+        if row.startswith("  -"):
+            assert "  " in row.strip() or below.startswith(" " * 20), row
 
 
 def http(
