@@ -30,6 +30,7 @@ from tests.control.conftest import verifier  # noqa: F401
 from tests.control.helpers import FakeClock
 from tests.control.house import Bench
 
+from .conforming import ConformingEmt
 from .emt import Emt, Reply, write_headers
 from .world import EMT, Gateway, free_port, gateway_context, identity
 
@@ -279,7 +280,7 @@ class Desk:
         server = await loop.create_server(accept, "127.0.0.1", 0)
         self.servers.append(server)
         port = server.sockets[0].getsockname()[1]
-        emt = Emt(*await asyncio.open_connection("127.0.0.1", port))
+        emt = ConformingEmt(*await asyncio.open_connection("127.0.0.1", port))
         self.emts.append(emt)
         return emt
 

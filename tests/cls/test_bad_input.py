@@ -305,6 +305,14 @@ async def test_bodies(
     assert desk.lab.bench.authority.picture.limits == {}
 
 
+async def test_a_body_that_nobody_asked_for(desk: Desk) -> None:
+    """Of a question it is left unread, as long as it is not too large; the document knows that answer."""
+    emt = await desk.emt()
+    assert (await emt.ask("GET", "items", raw=b"[1")).status == 200
+    answer = await emt.ask("GET", "items", raw=b"x" * 70_000)
+    assert (answer.status, answer.code) == (413, "too_large")
+
+
 async def test_expect(desk: Desk) -> None:
     """A client that asks first, as some do with larger bodies, is told to go on."""
     emt = await desk.emt()

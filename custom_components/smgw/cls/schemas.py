@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from ..control.chain import Kind
+from ..control.clock import ClockSource
 from ..control.codec import MOST_SLOTS, MOST_WATTS, PRICE_UNITS
 from ..control.model import Access, Direction, ItemKind, LimitKind, Role
+from ..control.reasons import EffectReason, EndReason, Reason
+from ..control.record import EffectState
 from .model import TunnelKind
 from .problems import CODES
 
@@ -121,16 +125,10 @@ BASICS: dict[str, Schema] = {
         "unknown",
         "rejected",
     ),
-    "Row": {
-        "type": "object",
-        "required": ["seq", "at", "clock", "kind", "data", "salt"],
-        "description": "a row of the ledger, as docs/ledger.md describes it",
-    },
-    "SignedReceipt": _object({"receipt": {"type": "object"}, "signature": _TEXT}),
     "Clock": _object(
         {
             "now": _TIME,
-            "source": _words("gateway", "system"),
+            "source": _words(*ClockSource),
             "offset_ms": _COUNT,
         }
     ),
@@ -188,12 +186,131 @@ REQUESTS: dict[str, Schema] = {
 }
 
 _DECIMAL = ref("Decimal")
+_HASH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_LASTING: dict[str, Schema] = {"open_ended": _FLAG, "longest_s": _or_null(_COUNT)}
+_EFFECT = _object(
+    {"state": _words(*EffectState), "reason": _words(*EffectReason), "at": _TIME}
+)
+_POWER = _object(
+    {},
+    **dict.fromkeys(("before", "effect", "highest", "mean"), _DECIMAL),
+    samples=_COUNT,
+    above=_COUNT,
+)
+_READINGS = _list(
+    _object(
+        {
+            "meter": _TEXT,
+            "register": _TEXT,
+            "value": _DECIMAL,
+            "unit": _TEXT,
+            "at": _TIME,
+        }
+    )
+)
+
+
+def _grants(**fields: dict[str, Schema]) -> Schema:
+    return {
+        "oneOf": [
+            _object({"grant": {"const": name}, **more}) for name, more in fields.items()
+        ]
+    }
+
+
+def _contents(**bodies: Schema) -> Schema:
+    span = {"from": _TIME, "until": _or_null(_TIME), "duration_s": _COUNT}
+    return {
+        "oneOf": [_object({name: body}, **span) for name, body in bodies.items()],
+        "description": "what was ordered, without ids; quantities are texts",
+    }
+
+
+EVIDENCE: dict[str, Schema] = {
+    "Grant": _grants(
+        thing={"thing": _TEXT, "access": _words(*Access), **_LASTING},
+        item={
+            "item": _TEXT,
+            "access": _words(*Access),
+            "low": _or_null(_DECIMAL),
+            "high": _or_null(_DECIMAL),
+            **_LASTING,
+        },
+        limit={
+            "direction": _DIRECTION,
+            "low": _DECIMAL,
+            **_LASTING,
+            "failsafe": _or_null(_object({"watts": _DECIMAL, "minimum_s": _COUNT})),
+        },
+        prices={},
+    ),
+    "Content": _contents(
+        item=_object(
+            {"id": _TEXT, "value": {"type": ["boolean", "string"]}}, unit=_TEXT
+        ),
+        limit=_object(
+            {"direction": _DIRECTION, "kind": ref("LimitKind"), "scope": _TEXT},
+            watts=_DECIMAL,
+            percent=_DECIMAL,
+        ),
+        schedule=_object(_SCHEDULE),
+        prices=_object(_PRICES),
+        release=_object({}, transaction_id=_UUID, direction=_DIRECTION, item=_TEXT),
+        failsafe=_object({"direction": _DIRECTION}, watts=_DECIMAL, minimum_s=_COUNT),
+    ),
+    "Row": {
+        **_object(
+            {
+                "seq": _COUNT,
+                "at": _TIME,
+                "clock": _words(*ClockSource),
+                "kind": _words(*Kind),
+                "data": {"type": "object"},
+                "salt": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+            },
+            offset=_COUNT,
+            behind=_COUNT,
+            participant=_TEXT,
+            transaction=_TEXT,
+        ),
+        "description": "a row of the ledger; docs/ledger.md tells what `data` holds",
+    },
+    "Receipt": _object(
+        {
+            "participant": _TEXT,
+            "transaction": _UUID,
+            "digest": _HASH,
+            "created": _TIME,
+            "received": _TIME,
+            "verdict": _words(*Reason),
+            "state": ref("State"),
+            "ledger": _UUID,
+            "seq": _COUNT,
+            "hash": _HASH,
+            "issued": _TIME,
+            "key": _HASH,
+        },
+        where=_TEXT,
+        **dict.fromkeys(("start", "until", "active", "ended"), _TIME),
+        end=_words(*EndReason),
+        watts=_DECIMAL,
+        effect=_EFFECT,
+        power=_POWER,
+        registers=_object({"start": _READINGS, "end": _READINGS}),
+    ),
+    "SignedReceipt": _object(
+        {
+            "receipt": ref("Receipt"),
+            "signature": {"type": "string", "pattern": "^[0-9a-f]{128}$"},
+        }
+    ),
+}
 _LINE: dict[str, Schema] = {
     "transaction_id": _UUID,
     "state": ref("State"),
     "start": _TIME,
     "until": _or_null(_TIME),
-    "command": {"type": "object"},
+    "command": ref("Content"),
 }
 _THING = _object({"id": _TEXT, "name": _TEXT, "kind": _TEXT, "items": _list(_TEXT)})
 _VALUE: Schema = {"type": ["boolean", "string", "null"]}
@@ -214,16 +331,10 @@ ANSWERS: dict[str, Schema] = {
                     "tunnel": _words(*TunnelKind),
                 }
             ),
-            "grants": _list(
-                {
-                    "type": "object",
-                    "required": ["grant"],
-                    "properties": {"grant": _words("thing", "item", "limit", "prices")},
-                }
-            ),
+            "grants": _list(ref("Grant")),
             "clock": ref("Clock"),
             "ledger": _object(
-                {"id": _TEXT, "key": _TEXT, "point": _TEXT, "newest": _COUNT}
+                {"id": _UUID, "key": _HASH, "point": _TEXT, "newest": _COUNT}
             ),
         }
     ),
@@ -281,7 +392,7 @@ ANSWERS: dict[str, Schema] = {
         {
             "transaction_id": _UUID,
             "verdict": {"const": "possible"},
-            "digest": _TEXT,
+            "digest": _HASH,
             "received": _or_null(_TIME),
             "start": _or_null(_TIME),
             "until": _or_null(_TIME),
@@ -291,23 +402,16 @@ ANSWERS: dict[str, Schema] = {
     "Command": _object(
         {
             **_LINE,
-            "verdict": _TEXT,
+            "verdict": _words(*Reason),
             "where": _or_null(_TEXT),
-            "digest": _TEXT,
+            "digest": _HASH,
             "received": _TIME,
             "active": _or_null(_TIME),
             "ended": _or_null(_TIME),
-            "end": _or_null(_TEXT),
+            "end": _or_null(_words(*EndReason)),
             "watts": _or_null(_DECIMAL),
-            "effect": _or_null(_object({"state": _TEXT, "reason": _TEXT, "at": _TIME})),
-            "power": _or_null(
-                _object(
-                    {},
-                    **dict.fromkeys(("before", "effect", "highest", "mean"), _DECIMAL),
-                    samples=_COUNT,
-                    above=_COUNT,
-                )
-            ),
+            "effect": _or_null(_EFFECT),
+            "power": _or_null(_POWER),
             "history": _list(ref("Row")),
             "receipts": _list(ref("SignedReceipt")),
         }
@@ -333,4 +437,4 @@ ANSWERS: dict[str, Schema] = {
         transaction_id=_UUID,
     ),
 }
-SCHEMAS: dict[str, Schema] = BASICS | REQUESTS | ANSWERS
+SCHEMAS: dict[str, Schema] = BASICS | REQUESTS | EVIDENCE | ANSWERS
