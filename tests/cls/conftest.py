@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 import ssl
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import settings
@@ -29,6 +31,7 @@ from custom_components.smgw.control.store import Store
 from tests.control.conftest import verifier  # noqa: F401
 from tests.control.helpers import FakeClock
 from tests.control.house import Bench
+from tests.control.test_crash import MEMORY
 
 from .conforming import ConformingEmt
 from .emt import Emt, Reply, write_headers
@@ -208,16 +211,18 @@ type MakeLab = Callable[..., Awaitable[Lab]]
 
 
 @pytest.fixture
-async def make_lab(socket_enabled: None, tmp_path: Any) -> AsyncGenerator[MakeLab]:
+async def make_lab(socket_enabled: None) -> AsyncGenerator[MakeLab]:
     """Return a function that makes a lab."""
     labs: list[Lab] = []
+    # A disk that is quick: nobody pulls the plug here.
+    folder = TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
 
     async def make(
         curve: str = "secp256r1", timer: Timer | None = None, chance: float = 0.5
     ) -> Lab:
         clock = FakeClock()
         clock.wall = datetime.now(UTC)
-        ledger = Ledger(Store(tmp_path / f"{len(labs)}.db", LedgerKey.made()))
+        ledger = Ledger(Store(Path(folder.name, f"{len(labs)}.db"), LedgerKey.made()))
         await ledger.open(clock.stamp())
         bench = Bench.of(ledger, clock)
         await bench.authority.start()
@@ -248,6 +253,7 @@ async def make_lab(socket_enabled: None, tmp_path: Any) -> AsyncGenerator[MakeLa
         await settle()
         await lab.bench.authority.close()
         await lab.bench.ledger.close()
+    folder.cleanup()
 
 
 @pytest.fixture

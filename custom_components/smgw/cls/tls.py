@@ -1,7 +1,7 @@
 """TLS as gateways speak it: TR-03116-3 (edition 2025), chapters 4.2 and 5; R1.3, R2.5.
 
-TLS 1.2 only (Python cannot name the suites of 1.3), four suites, one curve, which is that of our key
-and of the peer's. The peer's certificate is compared with its fingerprint in constant time, whoever signed it, and has to be valid now.
+TLS 1.2 only (Python cannot name the suites of 1.3), four suites, signatures with SHA-256 or more, one curve, which is that of our
+key and of the peer's. The peer's certificate is compared with its fingerprint in constant time, whoever signed it, and has to be valid now.
 No tickets, no renegotiation, no compression.
 """
 
@@ -142,7 +142,8 @@ def restrict(made: ssl.SSLContext, curve: str) -> None:
     """Leave a context nothing but what gateways may speak, on one curve."""
     made.check_hostname = False
     made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_2
-    made.set_ciphers(":".join(SUITES))
+    # The level leaves out what signs with less than SHA-256, which Python cannot name.
+    made.set_ciphers(":".join((*SUITES, "@SECLEVEL=3")))
     made.set_ecdh_curve(_OPENSSL_NAMES.get(curve, curve))
     made.options |= (
         ssl.OP_NO_RENEGOTIATION
