@@ -23,7 +23,6 @@ from homeassistant.components.recorder.models import (
 from homeassistant.components.recorder.statistics import (
     StatisticsRow,
     async_add_external_statistics,
-    statistics_during_period,
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
@@ -36,6 +35,7 @@ from simulator.scenario import two_meters
 
 from .calling import HOUSE, IMPORT, act
 from .conftest import START, Timeline, set_up
+from .recorder_rows import rows_of
 
 HOUR = timedelta(hours=1)
 TEN = START.replace(minute=0)
@@ -66,17 +66,6 @@ def sensor(hass: HomeAssistant, gateway: PpcGateway) -> str:
 def true(gateway: PpcGateway, when: datetime) -> Decimal:
     """Return what the register really was."""
     return Decimal(gateway.true_register(HOUSE, IMPORT, when))
-
-
-async def rows(hass: HomeAssistant, statistic: str) -> list[StatisticsRow]:
-    """Return the hourly rows of a statistic."""
-    await async_wait_recording_done(hass)
-    found = await get_instance(hass).async_add_executor_job(
-        statistics_during_period,
-        *(hass, START - timedelta(days=60), None, {statistic}, "hour", None),
-        {"change", "state", "sum"},
-    )
-    return found.get(statistic, [])
 
 
 async def compile_hours(hass: HomeAssistant, timeline: Timeline, count: int) -> None:
@@ -130,16 +119,16 @@ async def test_merged(
     """The history that was read and the sensor's own rows meet without a step."""
     await set_up(hass, entry)
     await compile_hours(hass, timeline, 3)
-    before = await rows(hass, sensor)
+    before = await rows_of(hass, sensor)
     assert len(before) >= 2
     begin = before[0]["start"]
-    history = [one for one in await rows(hass, STATISTIC) if one["start"] < begin]
+    history = [one for one in await rows_of(hass, STATISTIC) if one["start"] < begin]
     assert len(history) > 90
 
     answer = await act(hass, "merge_history", entity_id=sensor)
     assert answer["rows"] == len(history)
     assert answer["statistic_id"] == STATISTIC
-    merged = await rows(hass, sensor)
+    merged = await rows_of(hass, sensor)
     assert len(merged) == len(history) + len(before)
     for row, old in zip(merged, history, strict=False):
         assert [row[key] for key in ("start", "state", "sum")] == [
@@ -160,11 +149,11 @@ async def test_merged(
     # Once more: nothing is left to be done.
     again = await act(hass, "merge_history", entity_id=sensor)
     assert (again["rows"], again["lifted_by"]) == (0, 0)
-    assert await rows(hass, sensor) == merged
+    assert await rows_of(hass, sensor) == merged
 
     # What the recorder compiles next goes on.
     await compile_hours(hass, timeline, 2)
-    later = await rows(hass, sensor)
+    later = await rows_of(hass, sensor)
     assert len(later) > len(merged)
     without_a_step(later)
 
@@ -240,7 +229,7 @@ async def test_what_cannot_be_merged(
     assert await refused(hass, "sensor.anything") == "not_our_sensor"
     assert await refused(hass, sensor) == "merge_no_statistics"
     await compile_hours(hass, timeline, 2)
-    before = await rows(hass, sensor)
+    before = await rows_of(hass, sensor)
     get_instance(hass).async_clear_statistics([STATISTIC])
     await async_wait_recording_done(hass)
     assert await refused(hass, sensor) == "merge_no_history"
@@ -248,4 +237,4 @@ async def test_what_cannot_be_merged(
     last = dt_util.utc_from_timestamp(before[0]["start"])
     await put_history(hass, gateway, last - 5 * HOUR, last, ahead=Decimal(1000))
     assert await refused(hass, sensor) == "merge_no_fit"
-    assert await rows(hass, sensor) == before
+    assert await rows_of(hass, sensor) == before

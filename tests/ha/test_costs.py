@@ -14,11 +14,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.smgw import importer, quarters
-from homeassistant.components.recorder.statistics import (
-    StatisticsRow,
-    list_statistic_ids,
-    statistics_during_period,
-)
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.setup import async_setup_component
@@ -27,9 +22,9 @@ from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 
 from .conftest import START, Timeline, fresh_token, make_entry, restart, set_up
+from .recorder_rows import GAS, HOUSE, id_of, metadata, rows_of
 from .test_coordinator import SETTLED
 from .test_history_import import exports
-from .test_recording import GAS, HOUSE, id_of
 
 HOUR = timedelta(hours=1)
 QUARTER = timedelta(minutes=15)
@@ -87,17 +82,6 @@ async def choose(
     }
     hass.config_entries.async_update_entry(entry, options={"priced": options})
     await hass.async_block_till_done(wait_background_tasks=True)
-
-
-async def rows_of(hass: HomeAssistant, statistic: str) -> list[StatisticsRow]:
-    """Return all rows of a statistic, as the dashboard gets them."""
-    await async_wait_recording_done(hass)
-    found = await get_instance(hass).async_add_executor_job(
-        statistics_during_period,
-        *(hass, dt_util.utc_from_timestamp(0), None, {statistic}, "hour", None),
-        {"change", "state", "sum"},
-    )
-    return found.get(statistic, [])
 
 
 def price_at(local: datetime, entry: dict[str, Any]) -> Decimal:
@@ -180,14 +164,10 @@ async def test_fixed_price(
     assert (await check(hass, gateway, HOUSE, FIXED))[-1] == NINE + HOUR
     await check(hass, gateway, EXPORT, {"price": "0.0811"})
 
-    [cost] = await get_instance(hass).async_add_executor_job(
-        list_statistic_ids, hass, {f"{id_of(gateway, *HOUSE)}_cost"}
-    )
+    [cost] = await metadata(hass, f"{id_of(gateway, *HOUSE)}_cost")
     assert cost["display_unit_of_measurement"] == hass.config.currency
     assert cost["name"] == "Grid import, meter 1EMH0012345678 (costs)"
-    [credit] = await get_instance(hass).async_add_executor_job(
-        list_statistic_ids, hass, {f"{id_of(gateway, *EXPORT)}_cost"}
-    )
+    [credit] = await metadata(hass, f"{id_of(gateway, *EXPORT)}_cost")
     assert credit["name"] == "Grid export, meter 1EMH0012345678 (credit)"
 
     before = await rows_of(hass, cost["statistic_id"])
@@ -258,9 +238,7 @@ async def test_gas(
     since = datetime(2026, 11, 17, 23, tzinfo=UTC)
     ends = await check(hass, gateway, GAS, {"price": money}, since=since)
     assert ends[0] == since + HOUR
-    [found] = await get_instance(hass).async_add_executor_job(
-        list_statistic_ids, hass, {f"{id_of(gateway, *GAS)}_energy"}
-    )
+    [found] = await metadata(hass, f"{id_of(gateway, *GAS)}_energy")
     assert found["statistics_unit_of_measurement"] == "kWh"
     assert found["unit_class"] == "energy"
 

@@ -14,11 +14,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from custom_components.smgw import importer
 from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.han.history import ProfileSlice
-from homeassistant.components.recorder.statistics import (
-    StatisticsRow,
-    list_statistic_ids,
-    statistics_during_period,
-)
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
@@ -28,10 +23,10 @@ from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
 
 from .conftest import START, Timeline, restart, set_up, shut_down
+from .recorder_rows import HOUSE, counting, id_of, metadata, recorded
 from .test_budget import press
 from .test_config_flow import submit, to_login
 from .test_coordinator import SETTLED, session_starts
-from .test_recording import HOUSE, counting, id_of
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -64,17 +59,6 @@ def gateway(
             if meter.id != HOUSE[0]:
                 meters.remove_meter(meter.id)
         yield running
-
-
-async def recorded(hass: HomeAssistant) -> dict[str, list[StatisticsRow]]:
-    """Return all rows of our statistics."""
-    await async_wait_recording_done(hass)
-    found = await get_instance(hass).async_add_executor_job(
-        statistics_during_period,
-        *(hass, dt_util.utc_from_timestamp(0), None, None, "hour", None),
-        {"change", "state", "sum"},
-    )
-    return {key: rows for key, rows in found.items() if key.startswith("smgw:")}
 
 
 def state(hass: HomeAssistant) -> State:
@@ -164,8 +148,7 @@ async def test_set_up_by_the_flow(
     )
     await hass.async_block_till_done(wait_background_tasks=True)
     await check(hass, gateway)
-    found = await get_instance(hass).async_add_executor_job(list_statistic_ids, hass)
-    names = {one["name"] for one in found}
+    names = {one["name"] for one in await metadata(hass)}
     for line in result["description_placeholders"]["statistics"].splitlines():
         assert line.removeprefix("- ") in names
 

@@ -18,10 +18,10 @@ from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
 from .conftest import START, Timeline, make_entry, set_up
+from .recorder_rows import GAS, HOUSE, id_of, recorded
 from .test_coordinator import SETTLED, session_starts
-from .test_history_import import exports, recorded, state
+from .test_history_import import exports, state
 from .test_logins import add
-from .test_recording import GAS, HOUSE, id_of
 from .test_writer import Busy
 
 HOUR = timedelta(hours=1)

@@ -12,7 +12,7 @@ from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 
-from .test_recording import GAS, HOUSE, id_of
+from .recorder_rows import GAS, HOUSE, id_of
 
 type Flow = dict[str, Any]
 

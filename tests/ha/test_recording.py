@@ -11,11 +11,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from sqlalchemy.exc import OperationalError
 
 from custom_components.smgw import writer
-from homeassistant.components.recorder.statistics import (
-    StatisticsRow,
-    list_statistic_ids,
-    statistics_during_period,
-)
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
@@ -27,40 +22,12 @@ from simulator.scenario import grid_state
 from simulator.theben import ThebenGateway
 
 from .conftest import START, Timeline, make_entry, restart, set_up
+from .recorder_rows import GAS, HOUSE, counting, id_of, metadata, recorded
 from .test_coordinator import SETTLED
 
 HOUR = timedelta(hours=1)
 TEN = START.replace(hour=10, minute=0)
-HOUSE = ("1emh0012345678", "1-0:1.8.0")
-GAS = ("7els0045678901", "7-0:3.0.0")
 pytestmark = pytest.mark.usefixtures("recorder_mock", "nothing_kept")
-
-
-def id_of(gateway: Any, meter: str, code: str) -> str:
-    """Return the id of a register's statistic."""
-    register = code.replace("-", "_").replace(":", "_").replace(".", "_")
-    return f"smgw:{gateway.gateway_id.lower()}_{meter}_{register}"
-
-
-def counting(gateway: Any) -> dict[str, tuple[str, str]]:
-    """Return meter and code of each register that counts, by statistic id."""
-    return {
-        id_of(gateway, meter.id, register.obis): (meter.id, register.obis)
-        for meter in gateway.scenario.meters
-        for register in meter.registers
-        if register.is_energy
-    }
-
-
-async def recorded(hass: HomeAssistant) -> dict[str, list[StatisticsRow]]:
-    """Return the rows of all our statistics, as the dashboard gets them."""
-    await async_wait_recording_done(hass)
-    found = await get_instance(hass).async_add_executor_job(
-        statistics_during_period,
-        *(hass, START - timedelta(days=1), None, None, "hour", None),
-        {"change", "state", "sum"},
-    )
-    return {key: rows for key, rows in found.items() if key.startswith("smgw:")}
 
 
 async def check(hass: HomeAssistant, gateway: Any) -> dict[str, list[datetime]]:
@@ -272,9 +239,7 @@ async def test_metadata(
     """A person recognises a statistic; the dashboard accepts its unit."""
     hass.config.language = language
     await set_up(hass, entry)
-    await async_wait_recording_done(hass)
-    found = await get_instance(hass).async_add_executor_job(list_statistic_ids, hass)
-    told = {one["statistic_id"]: one for one in found}
+    told = {one["statistic_id"]: one for one in await metadata(hass)}
     assert told[id_of(gateway, *HOUSE)] == {
         "statistic_id": id_of(gateway, *HOUSE),
         "name": name,

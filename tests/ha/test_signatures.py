@@ -24,9 +24,9 @@ from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 
 from .conftest import START, Timeline, fresh_token, make_entry, restart, set_up
+from .recorder_rows import HOUSE, id_of, recorded
 from .test_coordinator import SETTLED
-from .test_history_import import check, exports, recorded, state
-from .test_recording import HOUSE, id_of
+from .test_history_import import check, exports, state
 from .test_repairs import confirm, start
 
 pytestmark = pytest.mark.usefixtures("recorder_mock")

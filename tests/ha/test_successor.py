@@ -7,22 +7,14 @@ from typing import Any, NamedTuple
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
-from pytest_homeassistant_custom_component.components.recorder.common import (
-    async_wait_recording_done,
-)
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smgw import importer
 from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.dashboard import async_names
-from homeassistant.components.recorder.statistics import (
-    StatisticsRow,
-    list_statistic_ids,
-    statistics_during_period,
-)
+from homeassistant.components.recorder.statistics import StatisticsRow
 from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.recorder import get_instance
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from simulator.clock import SimClock
@@ -31,8 +23,8 @@ from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
 
 from .conftest import START, Timeline, fresh_token, restart, set_up
+from .recorder_rows import HOUSE, id_of, metadata, recorded, rows_of
 from .test_coordinator import SETTLED
-from .test_recording import HOUSE, id_of
 from .test_repairs import issues, start
 
 pytestmark = pytest.mark.usefixtures("recorder_mock")
@@ -115,30 +107,13 @@ def exchange(gateway: Any, at: datetime, old: str = OLD, new: str = NEW) -> Exch
     return Exchange(new, at - QUARTER, at)
 
 
-async def recorded(hass: HomeAssistant) -> dict[str, list[StatisticsRow]]:
-    """Return all rows of our statistics."""
-    await async_wait_recording_done(hass)
-    found = await get_instance(hass).async_add_executor_job(
-        statistics_during_period,
-        *(hass, dt_util.utc_from_timestamp(0), None, None, "hour", None),
-        {"change", "state", "sum"},
-    )
-    return {key: rows for key, rows in found.items() if key.startswith("smgw:")}
-
-
 async def days(hass: HomeAssistant, statistic: str) -> dict[str, float]:
     """Return the bars of days, as the dashboard draws them."""
-    await async_wait_recording_done(hass)
-    found = await get_instance(hass).async_add_executor_job(
-        statistics_during_period,
-        *(hass, dt_util.utc_from_timestamp(0), None, {statistic}, "day", None),
-        {"change"},
-    )
     return {
         dt_util.as_local(dt_util.utc_from_timestamp(row["start"])).date().isoformat(): (
             row["change"] or 0
         )
-        for row in found[statistic]
+        for row in await rows_of(hass, statistic, "day")
     }
 
 
@@ -280,8 +255,7 @@ async def test_names(
     await answer(NEW, OLD.upper())
     after = await names()
     assert after >= {name.format(OLD.upper()) for name in told}
-    found = await get_instance(hass).async_add_executor_job(list_statistic_ids, hass)
-    assert after <= {one["name"] for one in found}
+    assert after <= {one["name"] for one in await metadata(hass)}
 
 
 async def test_chain(

@@ -5,19 +5,17 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from pytest_homeassistant_custom_component.components.recorder.common import (
-    async_wait_recording_done,
-)
 
 from custom_components.smgw.han.model import Register
 from custom_components.smgw.han.obis import Obis
 from custom_components.smgw.han.units import Unit
 from custom_components.smgw.statistics import measure
 from custom_components.smgw.writer import Counted, Writer
-from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
+
+from .recorder_rows import rows_of
 
 GATEWAY = "EPPC0210123456"
 HOUR = timedelta(hours=1)
@@ -51,19 +49,13 @@ def truth(dice: Random, hours: int) -> dict[datetime, Decimal]:
 
 async def stored(hass: HomeAssistant) -> dict[datetime, tuple[float, float, float]]:
     """Return state, sum and bar of each row, by its end."""
-    await async_wait_recording_done(hass)
-    found = await get_instance(hass).async_add_executor_job(
-        statistics_during_period,
-        *(hass, dt_util.utc_from_timestamp(0), None, {STATISTIC}, "hour", None),
-        {"state", "sum", "change"},
-    )
     return {
         dt_util.utc_from_timestamp(row["end"]): (
             row["state"],
             row["sum"],
             row["change"],
         )
-        for row in found.get(STATISTIC, ())
+        for row in await rows_of(hass, STATISTIC)
     }
 
 

@@ -7,9 +7,6 @@ from random import Random
 from typing import Any, NamedTuple
 
 import pytest
-from pytest_homeassistant_custom_component.components.recorder.common import (
-    async_wait_recording_done,
-)
 
 from custom_components.smgw.han.history import ProfileRow
 from custom_components.smgw.han.model import Register
@@ -19,13 +16,10 @@ from custom_components.smgw.han.units import Unit
 from custom_components.smgw.statistics import Edge, measure
 from custom_components.smgw.succession import Handover, Old, Successions
 from custom_components.smgw.writer import Counted, Writer
-from homeassistant.components.recorder.statistics import (
-    list_statistic_ids,
-    statistics_during_period,
-)
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
+
+from .recorder_rows import metadata, recorded
 
 pytestmark = pytest.mark.usefixtures("recorder_mock")
 
@@ -109,12 +103,6 @@ def golden(known: list[Readings]) -> list[tuple[datetime, float, float]]:
 
 async def stored(hass: HomeAssistant) -> dict[str, list[Any]]:
     """Return end, state, sum and bar of all rows."""
-    await async_wait_recording_done(hass)
-    found = await get_instance(hass).async_add_executor_job(
-        statistics_during_period,
-        *(hass, dt_util.utc_from_timestamp(0), None, None, "hour", None),
-        {"state", "sum", "change"},
-    )
     return {
         key: [
             (
@@ -125,7 +113,7 @@ async def stored(hass: HomeAssistant) -> dict[str, list[Any]]:
             )
             for row in rows
         ]
-        for key, rows in found.items()
+        for key, rows in (await recorded(hass)).items()
     }
 
 
@@ -224,8 +212,7 @@ async def test_answered_later(hass: HomeAssistant, seed: int) -> None:
         assert recorded
         await writer.async_join([(one, recorded)])
     await check(hass, truth)
-    names = await get_instance(hass).async_add_executor_job(list_statistic_ids, hass)
-    (told,) = names
+    (told,) = await metadata(hass)
     assert METERS[0] in told["name"]
     assert told["statistics_unit_of_measurement"] == "kWh"
 
