@@ -10,7 +10,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.models import account_data
 from homeassistant.config_entries import ConfigSubentry, ConfigSubentryData
-from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 from simulator.tls import Certificate
@@ -29,15 +28,11 @@ STRANGER = consumer("ecpr0099000002", ec.SECP384R1)
 HOUSE = "sensor.electricity_meter_1emh0012345678"
 IMPORT = f"{HOUSE}_grid_import"
 SLOT = START.replace(minute=30) + SETTLED
-
-
-def knowing_gateway(clock: SimClock) -> PpcGateway:
-    """Return a gateway that knows two consumers by certificate, and by password."""
-    return PpcGateway(
-        clock=clock,
-        users={"second": Account("two")},
-        client_certificates={PpcGateway().user: OWN, "second": RENEWED},
-    )
+# For the mark `gateway`: two consumers are known by certificate, and by password.
+KNOWING = {
+    "users": {"second": Account("two")},
+    "client_certificates": {PpcGateway().user: OWN, "second": RENEWED},
+}
 
 
 def by_certificate(gateway: PpcGateway, own: Certificate = OWN) -> MockConfigEntry:

@@ -91,6 +91,13 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importer, "KEPT", timedelta(0))
 
 
+@pytest.fixture(autouse=True)
+def past(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Want as much as the mark says: years take the recorder of this version minutes."""
+    if mark := request.node.get_closest_marker("past"):
+        monkeypatch.setattr(importer, "KEPT", timedelta(**mark.kwargs))
+
+
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Snapshots that leave out what changes with every run."""
@@ -108,9 +115,19 @@ def clock(freezer: FrozenDateTimeFactory) -> SimClock:
 def gateway(
     request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
 ) -> Generator[Any]:
-    """A simulated gateway with the default house: a PPC, or of the maker that a test names."""
+    """A simulated gateway: a PPC, or of the maker that a test names.
+
+    It is started with the options of the mark `gateway`. Of its house there are the
+    meters that the mark `meters` names, or all.
+    """
     maker = getattr(request, "param", PpcGateway)
-    with maker(clock=clock) as running:
+    options = request.node.get_closest_marker("gateway")
+    with maker(clock=clock, **(options.kwargs if options else {})) as running:
+        if mark := request.node.get_closest_marker("meters"):
+            meters = running.scenario.meters
+            for meter in list(meters):
+                if meter.id not in mark.args:
+                    meters.remove_meter(meter.id)
         yield running
 
 

@@ -1,6 +1,5 @@
 """What a gateway bears, over a day with everything that asks for sessions."""
 
-from collections.abc import Generator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,33 +15,17 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_component import async_update_entity
 from homeassistant.setup import async_setup_component
-from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
+from . import accounts
 from .conftest import START, Timeline, set_up
 from .test_coordinator import SETTLED, session_starts
 from .test_logins import GAS, IMPORT, SLOT, add
 
 HOUR = timedelta(hours=1)
 READ_NOW = "button.smgw_eppc0210123456_read_now"
-HOUSE = frozenset({"1emh0012345678"})
-
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway with three accounts."""
-    with PpcGateway(
-        clock=clock,
-        user="import",
-        password="one",
-        users={
-            "export": Account("two", HOUSE, frozenset({"1-0:2.8.0"})),
-            "gas": Account("three", frozenset({"7els0045678901"})),
-        },
-    ) as running:
-        running.users["import"] = Account("one", HOUSE, frozenset({"1-0:1.8.0"}))
-        yield running
+pytestmark = pytest.mark.gateway(**accounts.THREE)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Logins that change to a certificate, or to another one; and one that fails."""
 
-from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,6 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
-from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 from simulator.tls import Certificate
@@ -22,13 +20,13 @@ from tests.client_keys import account
 
 from .by_certificate import (
     IMPORT,
+    KNOWING,
     OWN,
     RENEWED,
     SLOT,
     STRANGER,
     assert_stored,
     by_certificate,
-    knowing_gateway,
     subentry_of,
     suggested,
 )
@@ -38,12 +36,7 @@ from .test_login_issues import log_in as browser
 from .test_logins import answer, login_id, reauth, to_account
 from .test_repairs import issues, start as start_repair
 
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway that knows consumers by certificate, and others by password."""
-    with knowing_gateway(clock) as running:
-        yield running
+pytestmark = pytest.mark.gateway(**KNOWING)
 
 
 @pytest.fixture

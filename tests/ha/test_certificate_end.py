@@ -1,6 +1,5 @@
 """Until when a login's certificate is valid, and that nobody is told its key."""
 
-from collections.abc import Generator
 from datetime import timedelta
 import json
 import logging
@@ -21,31 +20,25 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
-from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from tests.client_keys import account
 
 from .by_certificate import (
     END,
     IMPORT,
+    KNOWING,
     OWN,
     PASSWORD,
     RENEWED,
     SLOT,
     by_certificate,
-    knowing_gateway,
     subentry_of,
 )
 from .conftest import Timeline, set_up
 from .test_logins import answer, to_account
 from .test_repairs import issues
 
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway that knows consumers by certificate, and others by password."""
-    with knowing_gateway(clock) as running:
-        yield running
+pytestmark = pytest.mark.gateway(**KNOWING)
 
 
 @pytest.fixture

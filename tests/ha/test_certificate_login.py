@@ -23,12 +23,12 @@ from simulator.theben import ThebenGateway
 from tests.client_keys import bundle, certificate_of, consumer
 
 from .by_certificate import (
+    KNOWING,
     OWN,
     PASSWORD,
     SLOT,
     STRANGER,
     assert_stored,
-    knowing_gateway,
     suggested,
 )
 from .conftest import START, Timeline
@@ -36,12 +36,7 @@ from .test_config_flow import choose, submit, to_certificate, to_login
 
 MAKERS = (PpcGateway, ThebenGateway, EmhGateway)
 
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway that knows consumers by certificate, and others by password."""
-    with knowing_gateway(clock) as running:
-        yield running
+pytestmark = pytest.mark.gateway(**KNOWING)
 
 
 @pytest.fixture(params=MAKERS, ids=lambda kind: kind.__name__)

@@ -1,6 +1,5 @@
 """Prices become statistics of money, factors those of gas in kWh, beside their registers."""
 
-from collections.abc import Generator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -13,12 +12,11 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from custom_components.smgw import importer, quarters
+from custom_components.smgw import quarters
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
-from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 
 from .conftest import START, Timeline, fresh_token, make_entry, restart, set_up
@@ -43,24 +41,11 @@ STEPS = {
     ],
 }
 
-pytestmark = pytest.mark.usefixtures("recorder_mock")
-
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Want a few days: years take the recorder of this version minutes."""
-    monkeypatch.setattr(importer, "KEPT", 4 * DAY)
-
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway with the household's meter and a gas meter."""
-    with PpcGateway(clock=clock) as running:
-        meters = running.scenario.meters
-        for meter in list(meters):
-            if meter.id not in (HOUSE[0], GAS[0]):
-                meters.remove_meter(meter.id)
-        yield running
+pytestmark = [
+    pytest.mark.usefixtures("recorder_mock"),
+    pytest.mark.meters(HOUSE[0], GAS[0]),
+    pytest.mark.past(days=4),
+]
 
 
 def settings(
@@ -243,11 +228,11 @@ async def test_gas(
     assert found["unit_class"] == "energy"
 
 
+@pytest.mark.past(days=27)
 async def test_past_over_the_change_of_time(
     hass: HomeAssistant, gateway: PpcGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The price is there before the history, which comes newest first, in slices."""
-    monkeypatch.setattr(importer, "KEPT", 27 * DAY)
     monkeypatch.setattr(quarters, "_KEPT", 3 * DAY)
     gateway.faults.add("range_limit_1000")
     gateway.scenario.meters.remove_meter(GAS[0])

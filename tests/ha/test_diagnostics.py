@@ -16,7 +16,7 @@ from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
-from .by_certificate import by_certificate, knowing_gateway
+from .by_certificate import KNOWING, by_certificate
 from .conftest import START, Timeline, set_up
 from .test_coordinator import SETTLED
 from .test_doctor import WAY
@@ -167,7 +167,7 @@ async def test_diagnostics_of_a_login_by_certificate(
     clock: SimClock,
 ) -> None:
     """The way is named; neither certificate nor key is in it."""
-    with knowing_gateway(clock) as gateway:
+    with PpcGateway(clock=clock, **KNOWING) as gateway:
         entry = by_certificate(gateway)
         await set_up(hass, entry)
         diagnostics = await get_diagnostics_for_config_entry(hass, hass_client, entry)

@@ -16,7 +16,7 @@ from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 from simulator.theben import ThebenGateway
 
-from .by_certificate import STRANGER, by_certificate, knowing_gateway
+from .by_certificate import KNOWING, STRANGER, by_certificate
 from .conftest import START, Timeline, make_entry, set_up
 from .test_config_flow import submit, to_login
 from .test_coordinator import SETTLED, session_starts
@@ -212,7 +212,7 @@ async def test_login_by_certificate(
     hass: HomeAssistant, socket_enabled: None, clock: SimClock
 ) -> None:
     """A certificate that the gateway knows, and one that it does not."""
-    with knowing_gateway(clock) as gateway:
+    with PpcGateway(clock=clock, **KNOWING) as gateway:
         good = by_certificate(gateway)
         await set_up(hass, good)
         assert (await check(hass, good))["verdict"] == "works"

@@ -1,6 +1,5 @@
 """The gateway's history becomes statistics by itself, exact to its registers."""
 
-from collections.abc import Generator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -17,7 +16,6 @@ from custom_components.smgw.han.history import ProfileSlice
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
-from simulator.clock import SimClock
 from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
@@ -33,32 +31,12 @@ DAY = timedelta(days=1)
 WEEK = 7 * DAY
 BOTH = ("1-0:1.8.0", "1-0:2.8.0")
 NINE = START.replace(minute=0)
-pytestmark = pytest.mark.usefixtures("recorder_mock")
-
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Want a few days: years take the recorder of this version minutes."""
-    monkeypatch.setattr(importer, "KEPT", WEEK)
-
-
-@pytest.fixture
-def over_the_change_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Want six weeks."""
-    monkeypatch.setattr(importer, "KEPT", 40 * DAY)
-
-
-@pytest.fixture(params=[PpcGateway], ids=lambda kind: kind.__name__)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
-    """A simulated gateway, of each maker where a test asks for them."""
-    with request.param(clock=clock) as running:
-        meters = running.scenario.meters
-        for meter in list(meters):
-            if meter.id != HOUSE[0]:
-                meters.remove_meter(meter.id)
-        yield running
+pytestmark = [
+    pytest.mark.usefixtures("recorder_mock"),
+    pytest.mark.meters(HOUSE[0]),
+    pytest.mark.past(days=7),
+]
+over_the_change_of_time = pytest.mark.past(days=40)
 
 
 def state(hass: HomeAssistant) -> State:
@@ -111,9 +89,9 @@ async def check(
     indirect=True,
     ids=lambda kind: kind.__name__,
 )
+@over_the_change_of_time
 async def test_at_once(
     hass: HomeAssistant,
-    over_the_change_of_time: None,
     gateway: Any,
     loaded: MockConfigEntry,
 ) -> None:
@@ -233,9 +211,9 @@ async def test_corrected_at_night(
     assert exports(gateway) == 1
 
 
+@over_the_change_of_time
 async def test_stopped_in_the_middle(
     hass: HomeAssistant,
-    over_the_change_of_time: None,
     gateway: Any,
     entry: MockConfigEntry,
     timeline: Timeline,
@@ -299,9 +277,9 @@ async def test_killed_between_lift_and_rows(
     await check(hass, gateway)
 
 
+@over_the_change_of_time
 async def test_cancelled_and_begun_again(
     hass: HomeAssistant,
-    over_the_change_of_time: None,
     gateway: Any,
     entry: MockConfigEntry,
     timeline: Timeline,
@@ -413,9 +391,9 @@ async def test_slices_are_handed_on(
     unlisten()
 
 
+@over_the_change_of_time
 async def test_what_cannot_be_read(
     hass: HomeAssistant,
-    over_the_change_of_time: None,
     gateway: Any,
     entry: MockConfigEntry,
     timeline: Timeline,

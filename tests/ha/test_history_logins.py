@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smgw import errands, importer
+from custom_components.smgw import errands
 from custom_components.smgw.const import CONF_INTERVAL
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.core import HomeAssistant
@@ -29,13 +29,10 @@ DAY = timedelta(days=1)
 NINE = START.replace(minute=0)
 
 
-pytestmark = pytest.mark.usefixtures("recorder_mock")
-
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Want four days."""
-    monkeypatch.setattr(importer, "KEPT", 4 * DAY)
+pytestmark = [
+    pytest.mark.usefixtures("recorder_mock"),
+    pytest.mark.past(days=4),
+]
 
 
 @pytest.fixture

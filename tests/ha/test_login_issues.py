@@ -1,6 +1,5 @@
 """Repair issues of single logins, and the form that mends one."""
 
-from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
@@ -14,28 +13,15 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
-from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
+from . import accounts
 from .conftest import Timeline, fresh_token, set_up
 from .test_logins import EXPORT, IMPORT, SLOT, add, login_id
 from .test_repairs import issues, start
 
-HOUSE = frozenset({"1emh0012345678"})
-
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway with an account per direction."""
-    with PpcGateway(
-        clock=clock,
-        user="import",
-        password="one",
-        users={"export": Account("two", HOUSE, frozenset({"1-0:2.8.0"}))},
-    ) as running:
-        running.users["import"] = Account("one", HOUSE, frozenset({"1-0:1.8.0"}))
-        yield running
+pytestmark = pytest.mark.gateway(**accounts.THREE)
 
 
 @pytest.fixture
@@ -52,7 +38,9 @@ async def failing(
     hass: HomeAssistant, both: MockConfigEntry, gateway: PpcGateway, timeline: Timeline
 ) -> str:
     """The password of one of the two was changed; the id of the issue."""
-    gateway.users["export"] = Account("changed", HOUSE, frozenset({"1-0:2.8.0"}))
+    gateway.users["export"] = Account(
+        "changed", accounts.METER, frozenset({"1-0:2.8.0"})
+    )
     for quarters in range(2):
         await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
     assert hass.states.get(EXPORT).state == STATE_UNAVAILABLE
@@ -146,7 +134,7 @@ async def test_refused_though_it_worked(
 ) -> None:
     """Upon the refusal page the form has a text for the operator; the same account mends it."""
     right = gateway.users["export"]
-    gateway.users["export"] = Account("changed", HOUSE)
+    gateway.users["export"] = Account("changed", accounts.METER)
     gateway.faults.add("refuse_200")
     for quarters in range(2):
         await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
@@ -240,7 +228,7 @@ async def test_all_logins_fail(
     failing: str,
 ) -> None:
     """Then the entry asks by itself, and no issue asks beside it."""
-    gateway.users["import"] = Account("changed", HOUSE)
+    gateway.users["import"] = Account("changed", accounts.METER)
     for quarters in range(2, 5):
         await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
     assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE

@@ -1,6 +1,5 @@
 """Several accounts on one gateway: each sees its own, fails alone, is read in turn."""
 
-from collections.abc import Generator
 from datetime import timedelta
 import logging
 from typing import Any
@@ -18,10 +17,10 @@ from homeassistant.const import CONF_PASSWORD, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
-from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
+from . import accounts
 from .conftest import START, Timeline, make_entry, set_up
 from .test_coordinator import SETTLED, session_starts
 
@@ -29,23 +28,7 @@ HOUSE = "sensor.electricity_meter_1emh0012345678"
 IMPORT, EXPORT = f"{HOUSE}_grid_import", f"{HOUSE}_grid_export"
 GAS = "sensor.gas_meter_7els0045678901_gas_volume"
 SLOT = START.replace(minute=30) + SETTLED
-
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway with an account per direction, and one for the gas meter."""
-    house = frozenset({"1emh0012345678"})
-    with PpcGateway(
-        clock=clock,
-        user="import",
-        password="one",
-        users={
-            "export": Account("two", house, frozenset({"1-0:2.8.0"})),
-            "gas": Account("three", frozenset({"7els0045678901"})),
-        },
-    ) as running:
-        running.users["import"] = Account("one", house, frozenset({"1-0:1.8.0"}))
-        yield running
+pytestmark = pytest.mark.gateway(**accounts.THREE)
 
 
 type Flow = dict[str, Any]

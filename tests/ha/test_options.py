@@ -1,6 +1,5 @@
 """What the owner may choose, and what it means for the gateway."""
 
-from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
+from .accounts import METER
 from .conftest import START, Timeline, make_entry, set_up
 from .test_budget import fullest_hour, sessions
 from .test_config_flow import submit, to_login
@@ -23,6 +23,11 @@ from .test_coordinator import SETTLED
 from .test_logins import add
 
 type Flow = dict[str, Any]
+
+# Three accounts that see the household's meter.
+pytestmark = pytest.mark.gateway(
+    users={"two": Account("2", METER), "three": Account("3", METER)}
+)
 
 
 async def start(hass: HomeAssistant, entry: MockConfigEntry) -> Flow:
@@ -78,17 +83,6 @@ async def test_interval(
     assert loaded.state is ConfigEntryState.LOADED
     assert shown(hass, gateway) == "1440.0"
     assert suggested(await start(hass, loaded))[CONF_INTERVAL] == 1440
-
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway with three accounts."""
-    house = frozenset({"1emh0012345678"})
-    with PpcGateway(
-        clock=clock,
-        users={"two": Account("2", house), "three": Account("3", house)},
-    ) as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What the owner enters about prices and gas, and what is refused."""
 
-from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -9,29 +8,19 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.smgw.succession import Handover, Old
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
-from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 
 from .recorder_rows import GAS, HOUSE, id_of
 
 type Flow = dict[str, Any]
 
+pytestmark = pytest.mark.meters(HOUSE[0], GAS[0])
+
 
 @pytest.fixture(autouse=True)
 async def euros(hass: HomeAssistant) -> None:
     """Pay in euros."""
     await hass.config.async_update(currency="EUR")
-
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway with the household's meter and a gas meter."""
-    with PpcGateway(clock=clock) as running:
-        meters = running.scenario.meters
-        for meter in list(meters):
-            if meter.id not in (HOUSE[0], GAS[0]):
-                meters.remove_meter(meter.id)
-        yield running
 
 
 async def send(hass: HomeAssistant, flow: Flow, **fields: Any) -> Flow:

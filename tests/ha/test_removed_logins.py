@@ -1,6 +1,5 @@
 """What a removed login leaves: nothing, also when it was not read since the start."""
 
-from collections.abc import Generator
 import re
 
 import pytest
@@ -9,31 +8,15 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.smgw.const import DOMAIN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
+from . import accounts
 from .conftest import START, Timeline, restart, set_up, shut_down
 from .test_logins import add, login_id
 
 HOUSE, GAS = "1EMH0012345678", "7ELS0045678901"
-
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway with an account per direction, and one for the gas meter."""
-    house = frozenset({HOUSE.lower()})
-    with PpcGateway(
-        clock=clock,
-        user="import",
-        password="one",
-        users={
-            "export": Account("two", house, frozenset({"1-0:2.8.0"})),
-            "gas": Account("three", frozenset({GAS.lower()})),
-        },
-    ) as running:
-        running.users["import"] = Account("one", house, frozenset({"1-0:1.8.0"}))
-        yield running
+pytestmark = pytest.mark.gateway(**accounts.THREE)
 
 
 @pytest.fixture

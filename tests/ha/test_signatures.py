@@ -1,6 +1,5 @@
 """Signed exports: what is said of them, and what is broken never gets into statistics."""
 
-from collections.abc import Generator
 from datetime import timedelta
 import json
 from typing import Any
@@ -13,7 +12,6 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.smgw import importer
 from custom_components.smgw.const import DOMAIN
 from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.core import HomeAssistant
@@ -29,29 +27,16 @@ from .test_coordinator import SETTLED
 from .test_history_import import check, exports, state
 from .test_repairs import confirm, start
 
-pytestmark = pytest.mark.usefixtures("recorder_mock")
+pytestmark = [
+    pytest.mark.usefixtures("recorder_mock"),
+    pytest.mark.meters(HOUSE[0]),
+    pytest.mark.past(days=7),
+]
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 NINE = START.replace(minute=0)
 NIGHT = (NINE + DAY).replace(hour=1, minute=15) + SETTLED
-
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Want a week: years take the recorder of this version minutes."""
-    monkeypatch.setattr(importer, "KEPT", 7 * DAY)
-
-
-@pytest.fixture
-def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
-    """A gateway with the household's meter."""
-    with PpcGateway(clock=clock) as running:
-        meters = running.scenario.meters
-        for meter in list(meters):
-            if meter.id != HOUSE[0]:
-                meters.remove_meter(meter.id)
-        yield running
 
 
 def issues(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:

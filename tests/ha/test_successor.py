@@ -1,6 +1,6 @@
 """A new meter in an old one's place: asked, answered, and the statistic goes on."""
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -9,7 +9,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.smgw import importer
 from custom_components.smgw.const import DOMAIN
 from custom_components.smgw.dashboard import async_names
 from homeassistant.components.recorder.statistics import StatisticsRow
@@ -17,7 +16,6 @@ from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
-from simulator.clock import SimClock
 from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
@@ -27,7 +25,11 @@ from .recorder_rows import HOUSE, id_of, metadata, recorded, rows_of
 from .test_coordinator import SETTLED
 from .test_repairs import issues, start
 
-pytestmark = pytest.mark.usefixtures("recorder_mock")
+pytestmark = [
+    pytest.mark.usefixtures("recorder_mock"),
+    pytest.mark.meters(HOUSE[0]),
+    pytest.mark.past(days=3),
+]
 
 HOUR = timedelta(hours=1)
 QUARTER = timedelta(minutes=15)
@@ -50,25 +52,6 @@ class Exchange(NamedTuple):
 
 
 type Answer = Callable[[str, str], Awaitable[dict[str, Any]]]
-
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Want a few days: years take the recorder of this version minutes."""
-    monkeypatch.setattr(importer, "KEPT", 3 * DAY)
-
-
-@pytest.fixture(params=[PpcGateway], ids=lambda kind: kind.__name__)
-def gateway(
-    request: pytest.FixtureRequest, socket_enabled: None, clock: SimClock
-) -> Generator[Any]:
-    """A simulated gateway, of each maker where a test asks for them."""
-    with request.param(clock=clock) as running:
-        meters = running.scenario.meters
-        for meter in list(meters):
-            if meter.id != HOUSE[0]:
-                meters.remove_meter(meter.id)
-        yield running
 
 
 @pytest.fixture
