@@ -69,6 +69,15 @@ async def choose(
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
+@pytest.fixture
+async def cost(
+    hass: HomeAssistant, loaded: MockConfigEntry, gateway: PpcGateway
+) -> str:
+    """The statistic of what the household's import costs, at a fixed price."""
+    await choose(hass, loaded, gateway, house={"prices": [FIXED]})
+    return f"{id_of(gateway, *HOUSE)}_cost"
+
+
 def price_at(local: datetime, entry: dict[str, Any]) -> Decimal:
     """Return the price of a slot by the text of the German wall clock."""
     price = entry["price"]
@@ -183,10 +192,9 @@ async def test_price_change(
     loaded: MockConfigEntry,
     gateway: PpcGateway,
     timeline: Timeline,
+    cost: str,
 ) -> None:
     """Nothing before the day changes; all behind it does, over a restart as well."""
-    await choose(hass, loaded, gateway, house={"prices": [FIXED]})
-    cost = f"{id_of(gateway, *HOUSE)}_cost"
     before = await rows_of(hass, cost)
     new = {"begin": "2026-11-19", "price": "0.5"}
     await choose(hass, loaded, gateway, house={"prices": [FIXED, new]})
@@ -268,14 +276,9 @@ async def test_quarter_hours_are_read_again(
 
 
 async def test_corrected(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    gateway: PpcGateway,
-    timeline: Timeline,
+    hass: HomeAssistant, gateway: PpcGateway, timeline: Timeline, cost: str
 ) -> None:
     """A value that is replaced at night moves money from one hour to the other."""
-    await choose(hass, loaded, gateway, house={"prices": [FIXED]})
-    cost = f"{id_of(gateway, *HOUSE)}_cost"
     before = {row["end"]: row for row in await rows_of(hass, cost)}
     hour = NINE - 20 * HOUR
     register = gateway.true_register(*HOUSE, hour)
@@ -294,14 +297,9 @@ async def test_corrected(
 
 
 async def test_what_was_cut_off_comes_back(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    gateway: PpcGateway,
-    timeline: Timeline,
+    hass: HomeAssistant, loaded: MockConfigEntry, timeline: Timeline, cost: str
 ) -> None:
     """As after a kill: rows and lifts that never came are found at the next start."""
-    await choose(hass, loaded, gateway, house={"prices": [FIXED]})
-    cost = f"{id_of(gateway, *HOUSE)}_cost"
     before = await rows_of(hass, cost)
     middle = dt_util.utc_from_timestamp(before[40]["start"])
     get_instance(hass).async_adjust_statistics(cost, middle, 5, hass.config.currency)

@@ -211,6 +211,21 @@ async def test_corrected_at_night(
     assert exports(gateway) == 1
 
 
+async def importing(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    gateway: Any,
+    timeline: Timeline,
+    slices: int,
+) -> None:
+    """Set up a gateway of small slices; return when so many were asked for."""
+    gateway.faults.add("range_limit_1000")
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    while exports(gateway) < slices:
+        await timeline.breathe()
+
+
 @over_the_change_of_time
 async def test_stopped_in_the_middle(
     hass: HomeAssistant,
@@ -219,11 +234,7 @@ async def test_stopped_in_the_middle(
     timeline: Timeline,
 ) -> None:
     """What is recorded stays, the rest comes after the start, and nothing twice."""
-    gateway.faults.add("range_limit_1000")
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    while exports(gateway) < 4:
-        await timeline.breathe()
+    await importing(hass, entry, gateway, timeline, slices=4)
     assert state(hass).state == "running"
     await hass.config_entries.async_unload(entry.entry_id)
     assert gateway.open_sessions == 0
@@ -285,11 +296,7 @@ async def test_cancelled_and_begun_again(
     timeline: Timeline,
 ) -> None:
     """The owner ends it; new hours still come; the action goes on where it was."""
-    gateway.faults.add("range_limit_1000")
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    while exports(gateway) < 2:
-        await timeline.breathe()
+    await importing(hass, entry, gateway, timeline, slices=2)
     button = f"button.smgw_{gateway.gateway_id.lower()}_cancel_history_import"
     await press(hass, button)
     assert state(hass).state == "cancelled"

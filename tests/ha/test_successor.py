@@ -90,6 +90,16 @@ def exchange(gateway: Any, at: datetime, old: str = OLD, new: str = NEW) -> Exch
     return Exchange(new, at - QUARTER, at)
 
 
+async def polled_over_exchange(
+    gateway: Any, timeline: Timeline, polls: int
+) -> Exchange:
+    """Exchange the meter behind one poll of the old one; poll the new one so often."""
+    await quarters(timeline, HALF, 1)
+    exchanged = exchange(gateway, HALF + QUARTER)
+    await quarters(timeline, HALF + QUARTER, polls)
+    return exchanged
+
+
 async def days(hass: HomeAssistant, statistic: str) -> dict[str, float]:
     """Return the bars of days, as the dashboard draws them."""
     return {
@@ -197,9 +207,7 @@ async def test_no(
     answer: Answer,
 ) -> None:
     """Both keep their statistics, and nobody is asked again."""
-    await quarters(timeline, HALF, 1)
-    exchange(gateway, HALF + QUARTER)
-    await quarters(timeline, HALF + QUARTER, 6)
+    await polled_over_exchange(gateway, timeline, 6)
     assert (await answer(NEW, "none"))["type"] == "create_entry"
     assert issues(hass) == set()
     await quarters(timeline, HALF + 7 * QUARTER, 4)
@@ -222,9 +230,7 @@ async def test_names(
     answer: Answer,
 ) -> None:
     """What a form tells to choose on the dashboard is the old meter's from then on."""
-    await quarters(timeline, HALF, 1)
-    exchange(gateway, HALF + QUARTER)
-    await quarters(timeline, HALF + QUARTER, 4)
+    await polled_over_exchange(gateway, timeline, 4)
     coordinator = loaded.runtime_data.coordinator
     (login,) = coordinator.logins
     told = [
@@ -249,9 +255,7 @@ async def test_chain(
     answer: Answer,
 ) -> None:
     """Exchanged twice: one statistic; each day is what all three have counted."""
-    await quarters(timeline, HALF, 1)
-    first = exchange(gateway, HALF + QUARTER)
-    await quarters(timeline, HALF + QUARTER, 2)
+    first = await polled_over_exchange(gateway, timeline, 2)
     # Long before an hour of its own is recorded, and in the middle of a day.
     await answer(NEW, OLD.upper())
     at = NINE + DAY + 2 * HOUR + QUARTER
@@ -299,9 +303,7 @@ async def test_killed_before_it_was_joined(
     answer: Answer,
 ) -> None:
     """The answer is on disk before anything is moved; the next start goes on."""
-    await quarters(timeline, HALF, 1)
-    exchanged = exchange(gateway, HALF + QUARTER)
-    await quarters(timeline, HALF + QUARTER, 8)
+    exchanged = await polled_over_exchange(gateway, timeline, 8)
     before = await recorded(hass)
     writer = loaded.runtime_data.history.writer
     async with writer._lock:
