@@ -19,7 +19,7 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
@@ -39,6 +39,7 @@ from .const import DOMAIN
 from .documents import reading_lists
 from .downloads import Download, async_downloads
 from .export import table
+from .han.errors import SmgwError
 from .han.history import SignedFile, Span
 from .logins import Login
 from .readout import Readout
@@ -152,13 +153,18 @@ async def _async_read(
     more = Supplementing(
         wider, log=call.data[ATTR_LOG], contract=call.data.get(ATTR_CONTRACT)
     )
-    login, readout = await async_read(
-        target,
-        wider,
-        contracts=kind is Format.XML,
-        then=more if kind is Format.XML else None,
-        originals=kind is Format.ORIGINAL,
-    )
+    try:
+        login, readout = await async_read(
+            target,
+            wider,
+            contracts=kind is Format.XML,
+            then=more if kind is Format.XML else None,
+            originals=kind is Format.ORIGINAL,
+        )
+    except HomeAssistantError as err:
+        if more.log_error is None:
+            raise
+        raise await _async_without_log(hass, more.log_error) from err
     found = more.found(readout)
     more.answered(readout)
     opened = [*readout.opened(wider), *(one.opened for one in found.signed)]
@@ -177,6 +183,16 @@ async def _async_read(
         )
         file = await _async_file(hass, target, login, readout, wanted, kind, seal)
     return login, file, seal
+
+
+async def _async_without_log(hass: HomeAssistant, err: SmgwError) -> HomeAssistantError:
+    """Return what to raise where only the log cannot be had."""
+    texts = await Texts.async_load(hass, hass.config.language)
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="log_not_read",
+        translation_placeholders={"reason": texts.explain(err.key, err.placeholders)},
+    )
 
 
 async def _async_file(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import re
 
 from .errands import Time, Unfinished
+from .han.errors import SmgwError
 from .han.history import (
     BillingPeriod,
     Contract,
@@ -83,6 +84,8 @@ class Supplementing:
         self._span = span
         self._log = log
         self._contract = contract
+        self.log_error: SmgwError | None = None
+        """Why the log could not be read, where that is what failed."""
 
     def found(self, readout: Readout) -> Supplement:
         """Return what is known."""
@@ -117,7 +120,11 @@ class Supplementing:
                 found.registers[period.end] = await session.derived(contract, period)
         found.registers_done = True
         if self._log:
-            await async_fill_log(found.log, session, self._span, time)
+            try:
+                await async_fill_log(found.log, session, self._span, time)
+            except SmgwError as err:
+                self.log_error = err
+                raise
         found.log_done = True
 
     @property

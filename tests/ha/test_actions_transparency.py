@@ -12,13 +12,19 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.smgw.export import ar2418_reader
 from custom_components.smgw.export.document import ReadingList
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from simulator.clock import BERLIN
+from simulator.emh import EmhGateway
+from simulator.ppc import PpcGateway
+from simulator.theben import ThebenGateway
 from tests.export import ar2418_rules
 
 from .calling import EXPORT, IMPORT, act, moment
 from .conftest import Timeline
 from .test_actions_export import DAY, END, export, fetch, true
+
+# What the request for the log is called.
+LOGS = {PpcGateway: "exportLogData", ThebenGateway: "log", EmhGateway: "conlogbook"}
 
 
 @pytest.fixture
@@ -150,3 +156,30 @@ async def test_log_in_the_file(
     await timeline.pass_by(minutes=14)
     answer = await export(hass, free, "xml", log=False)
     assert ar2418_reader.read(await fetch(stranger, answer)).log == ()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+async def test_log_that_cannot_be_read(
+    hass: HomeAssistant,
+    free: MockConfigEntry,
+    gateway: Any,
+    stranger: TestClient,
+    language: str,
+) -> None:
+    """The owner is told why and how to have the file without it; that asks for nothing."""
+    hass.config.language = language
+    gateway.faults.add("server_error", status=503, action=LOGS[type(gateway)])
+    with pytest.raises(HomeAssistantError) as error:
+        await export(hass, free, "xml")
+    assert error.value.translation_key == "log_not_read"
+    assert error.value.translation_placeholders
+    reason = error.value.translation_placeholders["reason"]
+    assert reason[0].isupper()
+    assert ("Gateway meldet" in reason) is (language == "de")
+    assert "`log: false`" in str(error.value)
+    gateway.clear_requests()
+    answer = await export(hass, free, "xml", log=False)
+    assert gateway.requests == []
+    found = ar2418_reader.read(await fetch(stranger, answer))
+    assert len(found.lists[0].values) > 90
+    assert found.log == ()
