@@ -161,6 +161,26 @@ async def test_bad_input(desk: Desk, case: Any) -> None:
     assert (await emt.ask("GET", "")).status == 200
 
 
+async def _one_row(desk: Desk) -> Any:
+    """Return the only row about a refusal; nothing was done, and nothing is to be done."""
+    bench = desk.lab.bench
+    await bench.settle()
+    rows = await bench.rows()
+    kinds = [row["kind"] for row in rows]
+    assert not {"received", "intent", "outcome"} & set(kinds)
+    # What could be judged has a receipt: for this refusal, and of nothing else.
+    assert kinds.count("receipt") <= 1
+    receipts = [row["data"]["receipt"] for row in rows if row["kind"] == "receipt"]
+    assert {receipt["state"] for receipt in receipts} <= {"rejected"}
+    (row,) = (row for row in rows if row["kind"] == "refused")
+    assert row["participant"] == "supplier"
+    assert row["data"]["origin"]["door"] == "cls"
+    assert bench.home.writes == []
+    assert bench.authority.picture.limits == {}
+    assert bench.authority.picture.items == {}
+    return row
+
+
 def _drop(name: str) -> Callable[[dict[str, str]], None]:
     return lambda headers: headers.pop(name)
 
@@ -203,8 +223,14 @@ async def test_bad_headers(
     answer = await emt.ask("POST", "limits", LIMIT, headers)
     assert (answer.status, answer.code) == (status, code)
     assert answer.json["where"] == where
-    assert len(await desk.lab.refusals()) == 1
-    assert desk.lab.bench.authority.picture.limits == {}
+    told = answer.json.get("transaction_id")
+    row = await _one_row(desk)
+    assert row["data"]["where"] == where
+    assert row.get("transaction") == told
+    # An answer names a command that has a name.
+    assert (told is None) == (
+        where in ("transactionId", "transaction_id", "initial_id")
+    )
 
 
 _PAUSE = b"<pause>"
@@ -253,9 +279,20 @@ async def test_no_http(desk: Desk, data: bytes, status: int, code: str) -> None:
     emt = await desk.emt()
     answer = await _raw(emt, data)
     assert (answer.status, answer.code) == (status, code)
+    assert answer.json["where"] == "header"
     assert answer.headers.get("connection", "close") == "close"
     assert await emt.reader.read() == b""
-    assert await desk.lab.refusals() == []
+    row = await _one_row(desk)
+    assert row["data"]["verdict"] == "malformed"
+
+
+async def test_much_that_is_no_http(desk: Desk) -> None:
+    """What only fills the disk is no row: the rate counts here as well, over all connections."""
+    for _ in range(25):
+        emt = await desk.emt()
+        emt.writer.write(b"\x16\x03\x01\x02\r\n\r\n")
+        assert (await emt.reader.read()).startswith(b"HTTP/1.0 400")
+    assert len(await desk.lab.refusals()) in range(20, 25)
 
 
 def _request(desk: Desk, more: bytes) -> bytes:
@@ -300,9 +337,10 @@ async def test_bodies(
     emt = await desk.emt()
     answer = await _raw(emt, _request(desk, more))
     assert (answer.status, answer.code) == (status, code)
-    (row,) = await desk.lab.refusals()
+    row = await _one_row(desk)
+    assert row["data"]["where"] == answer.json["where"]
     assert row["data"]["where"] in ("body", "creationDateTime")
-    assert desk.lab.bench.authority.picture.limits == {}
+    assert row["transaction"] == answer.json["transaction_id"]
 
 
 async def test_a_body_that_nobody_asked_for(desk: Desk) -> None:

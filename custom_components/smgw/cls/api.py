@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
+from ..control.command import Origin
 from ..control.errors import InvalidInput, LedgerError
 from ..control.reasons import Reason
 from . import messages
@@ -43,7 +44,7 @@ class Api:
         self._ports = ports
         self._views = Views(ports)
         self._rates: dict[str, Rate] = {}
-        self._server = HttpServer(self._serve, ports.timer.monotonic)
+        self._server = HttpServer(self._serve, ports.timer.monotonic, self._no_http)
 
     def stream(self, caller: Caller) -> HttpStream:
         """Return a protocol for one connection of a participant."""
@@ -67,7 +68,9 @@ class Api:
     ) -> web.StreamResponse:
         caller = stream.caller
         if request.version not in (HttpVersion10, HttpVersion11):
-            raise Problem(Code.BAD_REQUEST, closing=True)
+            problem = Problem(Code.BAD_REQUEST, "header", closing=True)
+            await self._no_http(caller, problem)
+            raise problem
         found = find(request.raw_path.partition("?")[0])
         route = found.routes.get(request.method)
         self._count(caller, write=route is not None and route.is_write)
@@ -170,15 +173,23 @@ class Api:
     ) -> None:
         """Note a refusal, and let the answer name the command if it can be named."""
         problem.transaction_id = messages.transaction(request.headers)
+        origin = caller.origin(
+            _short(request, messages.DIGEST), _short(request, messages.SIGNATURE)
+        )
+        await self._note(caller, problem, origin)
+
+    async def _no_http(self, caller: Caller, problem: Problem) -> None:
+        """Note what cannot even be read, as often as somebody may write: no row fills the disk."""
+        try:
+            self._count(caller, write=True)
+        except Problem:
+            return
+        await self._note(caller, problem, caller.origin())
+
+    async def _note(self, caller: Caller, problem: Problem, origin: Origin) -> None:
         try:
             await self._ports.authority.refuse(
-                caller.participant_id,
-                problem.verdict,
-                caller.origin(
-                    _short(request, messages.DIGEST),
-                    _short(request, messages.SIGNATURE),
-                ),
-                problem.transaction_id,
+                caller.participant_id, problem.verdict, origin, problem.transaction_id
             )
         except LedgerError as err:
             _LOGGER.error("A refusal is not in the ledger: %s", err)

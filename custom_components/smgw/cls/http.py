@@ -17,13 +17,14 @@ LONGEST_LINE = 8190
 _LINGER = 2.0
 """Seconds in which the rest of a body that was refused may still come."""
 type Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+type Note = Callable[[Caller, Problem], Awaitable[None]]
 
 
 class HttpServer(web.Server):
     """Makes one `HttpStream` for each connection."""
 
-    def __init__(self, handler: Handler, now: Callable[[], float]) -> None:
-        """Take who answers, and the clock in seconds. Call it in the event loop."""
+    def __init__(self, handler: Handler, now: Callable[[], float], note: Note) -> None:
+        """Take who answers, the clock in seconds, and who writes down what was no HTTP. Call it in the event loop."""
         super().__init__(
             handler,
             access_log=None,
@@ -37,6 +38,7 @@ class HttpServer(web.Server):
             logger=_LOGGER,
         )
         self._now = now
+        self.note = note
 
     def stream(self, caller: Caller) -> HttpStream:
         """Return a protocol for one connection."""
@@ -48,6 +50,7 @@ class HttpStream(web.RequestHandler):
 
     __slots__ = (
         "_clock",
+        "_note",
         "_serving",
         "begun",
         "busy",
@@ -68,6 +71,7 @@ class HttpStream(web.RequestHandler):
         """Take whose connection it is."""
         super().__init__(server, loop=asyncio.get_running_loop(), **settings)
         self.caller = caller
+        self._note = server.note
         self._clock = now
         self.heard = now()
         """When something came."""
@@ -141,6 +145,17 @@ class HttpStream(web.RequestHandler):
             response.force_close()
 
     @override
+    def _make_error_handler(self, err_info: Any) -> Handler:
+        """Write down what is no HTTP before it is answered."""
+        answer = super()._make_error_handler(err_info)
+
+        async def handler(request: web.BaseRequest) -> web.StreamResponse:
+            await self._note(self.caller, _no_http(err_info.exc))
+            return await answer(request)
+
+        return handler
+
+    @override
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -150,17 +165,20 @@ class HttpStream(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer what was no HTTP, or what went wrong with us, as a problem."""
         if status >= 500:
-            code = Code.INTERNAL
+            problem = Problem(Code.INTERNAL, closing=True)
             _LOGGER.error("A request was not answered", exc_info=exc)
-        elif _too_large(exc):
-            code = Code.HEADERS_TOO_LARGE
         else:
-            code = Code.BAD_REQUEST
+            problem = _no_http(exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
-        response = problem_response(Problem(code, closing=True))
+        response = problem_response(problem)
         self.finish(response)
         return response
+
+
+def _no_http(exc: BaseException | None) -> Problem:
+    code = Code.HEADERS_TOO_LARGE if _too_large(exc) else Code.BAD_REQUEST
+    return Problem(code, "header", closing=True)
 
 
 def _too_large(exc: BaseException | None) -> bool:
