@@ -1,6 +1,10 @@
 """A consumer's login on any gateway."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from .meters import Meter
+from .scenario import Contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +21,15 @@ class Account:
     obis: frozenset[str] = frozenset()
     contracts: frozenset[str] = frozenset()
     user_id: str = ""
+
+    def contracts_among(
+        self, contracts: Iterable[Contract], meters: Iterable[Meter]
+    ) -> list[Contract]:
+        """Return what the login sees of contracts: those of meters that it sees."""
+        seen = {meter.id for meter in meters}
+        return [
+            contract
+            for contract in contracts
+            if contract.meter in seen
+            and (not self.contracts or contract.name in self.contracts)
+        ]

@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 import json
 from typing import Any, ClassVar
 
@@ -14,15 +13,16 @@ from .faults import BOX_FAULTS, ActiveFault, FaultRequest
 from .http import Request, Response
 from .journal import Journal
 from .lifetime import Lifetime
+from .metering import MeteringServer
 from .meters import Meter
 from .readout import Readout
 from .scenario import Scenario, house
-from .server import Answer, SimulatedServer
+from .server import Answer
 from .signer import Signer
 from .tls import Certificate, TlsOptions
 
 
-class BoxGateway(SimulatedServer):
+class BoxGateway(MeteringServer):
     """A gateway without sessions in a thread; each request stands for itself.
 
     Options as for the PPC gateway: ``anchor`` (aware) is when the scenario's
@@ -31,6 +31,10 @@ class BoxGateway(SimulatedServer):
     certificate, others fall back to Digest. None takes the vendor's default.
     A connection may be idle for 10 minutes and last 48 hours (Theben's
     document; assumed for other makers), by the real or the simulated clock.
+
+    In ``override``, ``wert`` is the raw value, ``zeitstempel`` the capture time,
+    ``istvalide`` 2 an invalid status and 3 no reading, ``obis_text`` the hex code,
+    ``einheit`` the unit, ``status`` the status word.
     """
 
     fault_table = BOX_FAULTS
@@ -127,26 +131,6 @@ class BoxGateway(SimulatedServer):
         After wrong logins, or too many requests.
         """
         return self._door.lockouts
-
-    def true_register(self, meter_id: str, obis: str, at: datetime) -> Decimal:
-        """Return a register's exact value at an aware time, four decimals.
-
-        In kWh, m3 or the unit of a momentary value; also of an exchanged meter.
-        The register rests in the first five seconds of each quarter hour:
-        target time and capture time have the same value.
-        """
-        return self.scenario.meters.ever(meter_id).register(obis).truth(at)
-
-    def override(
-        self, meter_id: str, obis: str, at: datetime | None = None, **change: str | None
-    ) -> None:
-        """Change what readings show; see ``MeterPark.override``.
-
-        ``wert`` is the raw value, ``zeitstempel`` the capture time,
-        ``istvalide`` 2 an invalid status and 3 no reading, ``obis_text`` the
-        hex code, ``einheit`` the unit, ``status`` the status word.
-        """
-        self.scenario.meters.override(meter_id, obis, at, **change)
 
     def exchange_meter(self, old_id: str, new_id: str) -> Meter:
         """Put a new meter in an old one's place, now, counting from zero."""

@@ -90,13 +90,7 @@ class Readout:
         """Return the contracts this login sees."""
         if "no_contracts" in self.faults:
             return []
-        seen = {meter.id for meter in self.meters}
-        wanted = self.account.contracts
-        return [
-            contract
-            for contract in self.scenario.contracts
-            if contract.meter in seen and (not wanted or contract.name in wanted)
-        ]
+        return self.account.contracts_among(self.scenario.contracts, self.meters)
 
     def meter(self, meter_id: str) -> Meter | None:
         """Return a meter this login sees."""

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import ClassVar
 
 from simulator.account import Account
 from simulator.clock import Deadline, SimClock
 from simulator.faults import FaultRequest
 from simulator.http import Request, Response
+from simulator.metering import MeteringServer
 from simulator.scenario import Scenario, house
-from simulator.server import Answer, SimulatedServer
+from simulator.server import Answer
 from simulator.signer import Signer
 from simulator.tls import Certificate, TlsOptions
 
@@ -49,7 +49,7 @@ PAGES: dict[str, Page] = {
 }
 
 
-class PpcGateway(SimulatedServer):
+class PpcGateway(MeteringServer):
     """A PPC gateway in a thread.
 
     ``anchor`` (aware) is when the scenario's start values hold: the clock's
@@ -130,20 +130,6 @@ class PpcGateway(SimulatedServer):
     def lockouts(self) -> int:
         """Return how often the portal has locked itself since the start."""
         return self._door.lockouts
-
-    def true_register(self, meter_id: str, obis: str, at: datetime) -> Decimal:
-        """Return a register's exact value at an aware time, four decimals.
-
-        Holds for history too, and of an exchanged meter. The register rests in the first five seconds of
-        each quarter hour: target time and capture time have the same value.
-        """
-        return self.scenario.meters.ever(meter_id).register(obis).truth(at)
-
-    def override(
-        self, meter_id: str, obis: str, at: datetime | None = None, **change: str | None
-    ) -> None:
-        """Change what rows show; see ``MeterPark.override``."""
-        self.scenario.meters.override(meter_id, obis, at, **change)
 
     def alive(self) -> bool:
         """Tell whether the gateway is not just restarting."""

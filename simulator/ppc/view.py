@@ -88,13 +88,7 @@ class View:
         """Return the contracts of these meters."""
         if "no_contracts" in self.faults:
             return []
-        seen = {meter.id for meter in self.meters}
-        wanted = self.account.contracts
-        return [
-            contract
-            for contract in self.scenario.contracts
-            if contract.meter in seen and (not wanted or contract.name in wanted)
-        ]
+        return self.account.contracts_among(self.scenario.contracts, self.meters)
 
     def registers(self, meter: Meter) -> list[Register]:
         """Return the registers of a meter this consumer sees."""
