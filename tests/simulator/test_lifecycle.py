@@ -41,6 +41,18 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "simulator", "ppc", *arguments]
 
 
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the simulator as a program that ends by itself."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
 @pytest.fixture
 def program() -> Iterator[Program]:
     """Return a simulator as a program, ready."""
@@ -105,14 +117,7 @@ def test_program(socket_enabled: None, program: Program) -> None:
 )
 def test_one_line_and_code_2(arguments: tuple[str, ...], reason: str) -> None:
     """Every failure to start is one line."""
-    done = subprocess.run(
-        command("--port", "0", *arguments),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = run("--port", "0", *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert reason in done.stderr
@@ -121,14 +126,7 @@ def test_one_line_and_code_2(arguments: tuple[str, ...], reason: str) -> None:
 
 def test_port_in_use(gateway: PpcGateway) -> None:
     """A used port is one line too; in a test it is an OSError."""
-    done = subprocess.run(
-        command("--port", str(gateway.port)),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = run("--port", str(gateway.port))
     assert done.returncode == 2
     assert "Address already in use" in done.stderr
     with pytest.raises(OSError, match="in use"):
@@ -137,9 +135,8 @@ def test_port_in_use(gateway: PpcGateway) -> None:
 
 def test_list_faults() -> None:
     """The table has one line for each fault."""
-    done = subprocess.run(
-        command("--list-faults"), cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = run("--list-faults")
+    assert done.returncode == 0
     assert len(done.stdout.splitlines()) == len(PPC_FAULTS)
 
 

@@ -27,15 +27,15 @@ ALL_CURVES = "P-256:P-384:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1"
 
 
 @pytest.fixture
-def s_client(world: World, device: Device, tmp_path: Path) -> Client:
-    """Return a function that runs ``openssl s_client`` with a known certificate."""
-    world.admit(device.pem)
+def call(tmp_path: Path) -> Client:
+    """Return a function that runs ``openssl s_client`` to a gateway."""
 
     def run(
+        world: World,
+        who: Device | None,
         *words: str,
         curves: str = ALL_CURVES,
         say: str = "",
-        who: Device | None = device,
     ) -> subprocess.CompletedProcess[str]:
         (tmp_path / "gateway.pem").write_text(world.certificate_pem)
         own: list[str] = []
@@ -63,6 +63,19 @@ def s_client(world: World, device: Device, tmp_path: Path) -> Client:
             timeout=30,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def s_client(world: World, device: Device, call: Client) -> Client:
+    """Return the same to the world of the test, as a device that it has admitted."""
+    world.admit(device.pem)
+
+    def run(
+        *words: str, who: Device | None = device, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        return call(world, who, *words, **more)
 
     return run
 
@@ -115,39 +128,12 @@ def test_forbidden_suites(s_client: Client, suite: str) -> None:
 
 @pytest.mark.parametrize("curve", CURVES)
 def test_curves(
-    begin: StartWorld, make_device: MakeDevice, tmp_path: Path, curve: str
+    begin: StartWorld, make_device: MakeDevice, call: Client, curve: str
 ) -> None:
     """A device that knows all curves reaches a gateway on any; its own key may be on another."""
     world, device = begin(curve=curve), make_device("prime256v1")
     world.admit(device.pem)
-    for name, text in (
-        ("gateway", world.certificate_pem),
-        ("own", device.certificate.pem + device.certificate.key_pem),
-    ):
-        (tmp_path / f"{name}.pem").write_text(text)
-    own = str(tmp_path / "own.pem")
-    done = subprocess.run(
-        [
-            "openssl",
-            "s_client",
-            "-connect",
-            f"{world.host}:{world.socks_port}",
-            "-CAfile",
-            str(tmp_path / "gateway.pem"),
-            "-verify_return_error",
-            "-tls1_2",
-            "-curves",
-            ALL_CURVES,
-            "-cert",
-            own,
-            "-key",
-            own,
-        ],
-        input="",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = call(world, device, "-tls1_2")
     assert good(done), done.stderr
     assert world.journal.wait("han_open")["suite"] in SUITES
 
