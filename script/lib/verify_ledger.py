@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 import json
+import os
 from pathlib import Path
 import re
 import sys
-from typing import Any
+from typing import Any, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -38,6 +41,9 @@ HEADER = {"format", "ledger", "first", "last", "before", "made", "key", "points"
 SEAL = {"sha256", "signature"}
 ROW = {"seq", "at", "clock", "kind", "data", "salt"}
 ROW_MAY = {"offset", "behind", "participant", "transaction"}
+PART = 500
+"""Signatures that go to another process together."""
+MOST_PROCESSES = 4
 
 
 class Tampered(Exception):
@@ -52,7 +58,8 @@ class Ledger:
     seq: int = 0
     hash: bytes = b""
     at: str = ""
-    keys: dict[str, EllipticCurvePublicKey] = field(default_factory=dict)
+    keys: dict[str, bytes] = field(default_factory=dict)
+    """Points by key id."""
     rows: int = 0
     hidden: int = 0
     heads: int = 0
@@ -62,12 +69,79 @@ class Ledger:
     spans: list[tuple[int, int]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Signature:
+    """One that is to be checked."""
+
+    where: str
+    point: bytes
+    signature: str
+    message: bytes
+
+
+class Checks:
+    """Checks many signatures, on other processors if there are any, while rows are read here."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._waiting: list[Signature] = []
+        self._parts: list[Future[str | None]] = []
+        self._pool: Executor | None = None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing running."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def add(self, signature: Signature) -> None:
+        """Take one. Raises Tampered, perhaps for one before."""
+        self._waiting.append(signature)
+        if len(self._waiting) == PART:
+            part, self._waiting = self._waiting, []
+            self._begin(part)
+
+    def finish(self) -> None:
+        """Wait for all. Raises Tampered for the first that is wrong."""
+        wrong = [part.result() for part in self._parts]
+        wrong.append(first_wrong(self._waiting))
+        self._parts, self._waiting = [], []
+        for where in filter(None, wrong):
+            raise Tampered(f"{where}: the signature is wrong")
+
+    def _begin(self, part: list[Signature]) -> None:
+        if self._pool is None and (processors := os.cpu_count() or 1) > 1:
+            self._pool = ProcessPoolExecutor(min(processors - 1, MOST_PROCESSES))
+        if self._pool is not None:
+            self._parts.append(self._pool.submit(first_wrong, part))
+        elif where := first_wrong(part):
+            raise Tampered(f"{where}: the signature is wrong")
+
+
+def first_wrong(signatures: list[Signature]) -> str | None:
+    """Return where the first wrong signature stands."""
+    for each in signatures:
+        pair = int(each.signature[:64], 16), int(each.signature[64:], 16)
+        try:
+            _public(each.point).verify(
+                encode_dss_signature(*pair), each.message, _ALGORITHM
+            )
+        except InvalidSignature:
+            return each.where
+    return None
+
+
 def verify(files: list[Path], key: str | None = None) -> Ledger:
     """Return what the files hold, signed with a known key. Raises Tampered, OSError."""
     ledger = Ledger()
     for file in files:
         try:
-            _verify_file(ledger, file.read_bytes())
+            with Checks() as checks:
+                _verify_file(ledger, file.read_bytes(), checks)
+                checks.finish()
         except Tampered as err:
             raise Tampered(f"{file.name}: {err}") from err
         except (KeyError, TypeError, AttributeError) as err:
@@ -84,7 +158,10 @@ def verify_receipt(ledger: Ledger, text: bytes) -> str:
     if not isinstance(receipt, dict):
         raise Tampered("the receipt is no receipt")
     signed = _canonical(receipt)
-    _check_signature(ledger, receipt.get("key"), kept["signature"], "receipt", signed)
+    with Checks() as checks:
+        stated = receipt.get("key"), kept["signature"]
+        checks.add(_signature(ledger, *stated, "receipt", signed, "receipt"))
+        checks.finish()
     if receipt.get("ledger") != ledger.ledger:
         raise Tampered("the receipt is of another ledger")
     seq = receipt.get("seq")
@@ -95,7 +172,7 @@ def verify_receipt(ledger: Ledger, text: bytes) -> str:
     return "signature good, and the ledger has it"
 
 
-def _verify_file(ledger: Ledger, content: bytes) -> None:
+def _verify_file(ledger: Ledger, content: bytes, checks: Checks) -> None:
     lines = content.split(b"\n")
     if len(lines) < 3 or lines[-1]:
         raise Tampered("cut off")
@@ -106,14 +183,15 @@ def _verify_file(ledger: Ledger, content: bytes) -> None:
     if number != header["last"] - ledger.seq:
         raise Tampered("rows are missing, or there are too many")
     for line in lines[1:-2]:
-        _read_row(ledger, line)
+        _read_row(ledger, line, checks)
     ledger.spans.append((first, ledger.seq))
     seal = _object(lines[-2], SEAL, "seal")
     digest = sha256(memoryview(content)[:sealed]).hexdigest()
     if seal["sha256"] != digest:
         raise Tampered("the seal is of another content")
     signed = _canonical({"sha256": digest})
-    _check_signature(ledger, header["key"], seal["signature"], "export", signed)
+    stated = header["key"], seal["signature"]
+    checks.add(_signature(ledger, *stated, "export", signed, "seal"))
     ledger.sealed_by.add(header["key"])
 
 
@@ -140,7 +218,7 @@ def _read_header(ledger: Ledger, header: dict[str, Any]) -> None:
         _learn(ledger, point)
 
 
-def _read_row(ledger: Ledger, line: bytes) -> None:
+def _read_row(ledger: Ledger, line: bytes, checks: Checks) -> None:
     seq = ledger.seq + 1
     stated, blank, body = line[:64], line[64:65], line[65:]
     hidden = body[:1] == b"-"
@@ -153,12 +231,12 @@ def _read_row(ledger: Ledger, line: bytes) -> None:
     if hidden:
         ledger.hidden += 1
     else:
-        _read_body(ledger, seq, body)
+        _read_body(ledger, seq, body, checks)
     ledger.seq, ledger.hash = seq, found
     ledger.rows += 1
 
 
-def _read_body(ledger: Ledger, seq: int, text: bytes) -> None:
+def _read_body(ledger: Ledger, seq: int, text: bytes, checks: Checks) -> None:
     body = _object(text, ROW, f"row {seq}", may=ROW_MAY)
     if body["seq"] != seq:
         raise Tampered(f"row {seq}: says it is another row")
@@ -176,7 +254,8 @@ def _read_body(ledger: Ledger, seq: int, text: bytes) -> None:
         if stated["ledger"] != ledger.ledger:
             raise Tampered(f"row {seq}: of another ledger")
         signed = _canonical(stated)
-        _check_signature(ledger, stated["key"], data["signature"], kind, signed)
+        key, signature = stated["key"], data["signature"]
+        checks.add(_signature(ledger, key, signature, kind, signed, f"row {seq}"))
         if kind == "head":
             ledger.heads += 1
         else:
@@ -190,29 +269,36 @@ def _learn(ledger: Ledger, point: object) -> None:
     name = sha256(raw).hexdigest()
     if name not in ledger.keys:
         try:
-            key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), raw)
+            _public(raw)
         except ValueError as err:
             raise Tampered("a key is no key") from err
-        ledger.keys[name] = key
+        ledger.keys[name] = raw
 
 
 _ALGORITHM = ECDSA(SHA256())
 
 
-def _check_signature(
-    ledger: Ledger, key: object, signature: object, purpose: str, signed: bytes
-) -> None:
+@cache
+def _public(point: bytes) -> EllipticCurvePublicKey:
+    return EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
+
+
+def _signature(
+    ledger: Ledger,
+    key: object,
+    signature: object,
+    purpose: str,
+    signed: bytes,
+    where: str,
+) -> Signature:
+    """Return what is to be checked, once it has the right form. Raises Tampered."""
     if not isinstance(signature, str) or not SIGNATURE.fullmatch(signature):
-        raise Tampered(f"{purpose}: no signature")
-    public = ledger.keys.get(key) if isinstance(key, str) else None
-    if public is None:
-        raise Tampered(f"{purpose}: an unknown key")
-    pair = int(signature[:64], 16), int(signature[64:], 16)
+        raise Tampered(f"{where}: no signature")
+    point = ledger.keys.get(key) if isinstance(key, str) else None
+    if point is None:
+        raise Tampered(f"{where}: an unknown key")
     message = f"smgw-{purpose}/1\n".encode() + signed
-    try:
-        public.verify(encode_dss_signature(*pair), message, _ALGORITHM)
-    except InvalidSignature as err:
-        raise Tampered(f"{purpose}: the signature is wrong") from err
+    return Signature(where, point, signature, message)
 
 
 def _object(

@@ -16,13 +16,14 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from custom_components.smgw.control.chain import Kind
 from custom_components.smgw.control.errors import LedgerUnavailable
 from custom_components.smgw.control.keys import LedgerKey, key_id
 from custom_components.smgw.control.ledger import Ledger
 from custom_components.smgw.control.store import Batch, Store
 
 from .conftest import SCRIPTS
-from .helpers import GRID, FakeClock, exported, fill, kept
+from .helpers import GRID, FakeClock, entry, exported, fill, kept
 
 DAY = 86400
 PROGRAM = SCRIPTS / "verify_ledger.py"
@@ -415,6 +416,30 @@ async def test_program(
         == "CHANGED: export.ledger: row 3: changed, or not the one that was there\n"
     )
     assert run(tmp_path / "nothing")[0] == 2
+
+
+async def test_many_receipts(
+    ledger: Ledger, clock: FakeClock, key: LedgerKey, tmp_path: Path
+) -> None:
+    """Signatures that other processors check are checked as well: the last one of a full part is wrong."""
+    receipts = [entry(number, Kind.RECEIPT) for number in range(500)]
+    await ledger.append(Batch(stamp=clock.stamp(), entries=receipts))
+    export = await exported(ledger, clock)
+    file = tmp_path / "export.ledger"
+    file.write_bytes(export)
+    code, text = run(file)
+    assert code == 0, text
+    assert "receipts 500," in text
+    lines = export.split(b"\n")
+    head, tail = lines[-3].rsplit(b'"signature":"', 1)
+    lines[-3] = (
+        head + b'"signature":"' + (b"1" if tail[:1] == b"0" else b"0") + tail[1:]
+    )
+    file.write_bytes(sealed(rehashed(lines), key))
+    assert run(file) == (
+        1,
+        f"CHANGED: export.ledger: row {ledger.newest}: the signature is wrong\n",
+    )
 
 
 async def test_script(export: bytes, tmp_path: Path) -> None:
