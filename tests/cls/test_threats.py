@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 import pytest
 
+from custom_components.smgw.cls import openapi, shapes
 from custom_components.smgw.cls.model import ChannelPhase
 from custom_components.smgw.control.settings import House
 from tests.control.house import SERVICE, SUPERVISED, SUPPLIER
@@ -172,13 +173,30 @@ def test_nothing_false_is_claimed(language: str) -> None:
     texts = json.loads((folder / f"{language}.json").read_text("utf-8"))
     participant = texts["config_subentries"]["participant"]["step"]
     switch = texts["config_subentries"]["switch"]["step"]
-    shown = [participant["who"], participant["review"]]
-    shown += [step for name, step in switch.items() if "03109-5" in str(step)][:1]
-    assert len(shown) == 3
+    gateway, laboratory = texts["config"]["step"], texts["options"]["step"]
     readme = ROOT / ("README.md" if language == "en" else "README.de.md")
-    told = [step["description"] for step in shown] + [readme.read_text("utf-8")]
+    # Receipts are spoken of where somebody looks at the whole.
+    whole = [participant["review"]["description"], readme.read_text("utf-8")]
+    told = [*whole, participant["who"]["description"], switch["user"]["description"]]
+    told += [gateway[step]["description"] for step in ("cls_only", "unreached")]
+    told.append(laboratory["laboratory"]["description"])
+    english = language == "en"
+    if english:
+        notice = openapi.document("1")["info"]["description"]
+        assert notice == shapes.NOTICE
+        whole += [notice, (ROOT / "docs" / "cls-api.md").read_text("utf-8")]
+        told += whole
+    consent, seal, records = (
+        ("needs the metering operator's consent", "ever break a seal", "cal records")
+        if english
+        else ("die Zustimmung des Messstellenb", "Plombe", "technische Aufzeichnungen")
+    )
     for text in told:
-        for name in ("TR-03109-5", "14a EnWG", "9 EEG"):
-            assert name in text
+        for name in ("TR-03109-5", "14a EnWG", "9 EEG", consent, seal):
+            assert name in text.replace("**", ""), text[:80]
+    for text in whole:
+        assert records in text
+        assert ("a calibrated mea" if english else "keine geeichte Messung") in text
+    assert "03109-5" in (ROOT / "info.md").read_text("utf-8")
     for text in re.findall(r"[^.]*(?:certified|zertifiziert)[^.]*", " ".join(told)):
         assert re.search(r"\b(?:no|not|kein\w*|nicht|un\w+)\b", text), text
