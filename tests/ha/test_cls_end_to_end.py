@@ -14,8 +14,8 @@ from custom_components.smgw.cls.identity import Identity
 from custom_components.smgw.cls.model import ChannelPhase
 from custom_components.smgw.cls.reasons import ChannelReason
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.setup import async_setup_component
 from simulator.clock import SimClock
 from simulator.cls import World
@@ -266,6 +266,23 @@ async def test_unload_and_load(
     assert room_of(home).channels[grid].phase is ChannelPhase.UP
 
 
+async def test_start(hass: HomeAssistant, home: MockConfigEntry, world: World) -> None:
+    """While Home Assistant starts, devices of others may be missing: nobody comes in before they are there."""
+    grid = await add_participant(hass, home, world)
+    emt = await come(world)
+    assert await hass.config_entries.async_unload(home.entry_id)
+    await until(lambda: not emt.connected)
+    hass.set_state(CoreState.starting)
+    assert await hass.config_entries.async_setup(home.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert room_of(home).channels == {}
+    assert emt.tunnels == 1
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await until(lambda: emt.connected)
+    assert room_of(home).channels[grid].phase is ChannelPhase.UP
+
+
 async def test_stop(
     hass: HomeAssistant,
     home: MockConfigEntry,
@@ -409,16 +426,26 @@ async def test_forward(
         assert await asyncio.to_thread(talk) == b"HELLO\n"
 
 
+@pytest.mark.parametrize(
+    ("world", "curve"),
+    [
+        ("brainpoolP256r1", "brainpoolP256r1"),
+        ("prime256v1", "prime256v1"),
+        ("::1", "brainpoolP256r1"),
+        ("::1", "prime256v1"),
+    ],
+    indirect=["world"],
+)
 async def test_laboratory(
-    hass: HomeAssistant, home: MockConfigEntry, world: World
+    hass: HomeAssistant, home: MockConfigEntry, world: World, curve: str
 ) -> None:
-    """Without a gateway: only while the laboratory is on."""
+    """Without a gateway, the EMT itself: the same, but only while the laboratory is on."""
     hass.config_entries.async_update_entry(home, options={"lab": True})
-    emt, port = world.emt, free_port()
-    flow = await answer(hass, await begin(hass, home), **WHO)
+    emt, port = world.emt, free_port(world.host)
+    flow = await answer(hass, await begin(hass, home), **{**WHO, "name": "grid"})
     flow = await choose(hass, flow, "direct")
-    flow = await answer(hass, flow, bind_host="127.0.0.1", bind_port=port)
-    shown = emt.identity("brainpoolP256r1")
+    flow = await answer(hass, flow, bind_host=world.host, bind_port=port)
+    shown = emt.identity(curve)
     flow = await answer(hass, flow, peers=shown.pem)
     flow = await choose(hass, flow, "identity_new")
     flow = await answer(hass, flow, common_name="HA")
@@ -428,8 +455,11 @@ async def test_laboratory(
     own_id = only(home).subentry_id
     await until(lambda: own_id in channels)
     await until(lambda: channels[own_id].phase is ChannelPhase.LISTENING)
-    await asyncio.to_thread(emt.direct, "127.0.0.1", port, own, "brainpoolP256r1")
+    switch = await add_switch(
+        hass, home, "Boiler", drives=BOILER, participants=[own_id], rest="off"
+    )
+    await asyncio.to_thread(emt.direct, world.host, port, own, curve)
     came = await asyncio.to_thread(emt.wait_home)
-    assert (await asyncio.to_thread(came.info))["api"]
+    await switched(hass, came, switch)
     hass.config_entries.async_update_entry(home, options={"lab": False})
     await until(lambda: not came.connected)

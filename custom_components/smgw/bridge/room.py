@@ -16,12 +16,14 @@ from homeassistant.const import (
 from homeassistant.core import (
     CALLBACK_TYPE,
     Context,
+    CoreState,
     Event as BusEvent,
     HomeAssistant,
     callback,
 )
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.event import async_call_later, async_track_point_in_utc_time
+from homeassistant.helpers.start import async_at_started
 
 from ..cls.model import ChannelPhase, ChannelState
 from ..const import DOMAIN, LOGGER
@@ -159,8 +161,11 @@ class ControlRoom:
         return room
 
     async def async_open_doors(self) -> None:
-        """Let participants in; everything they may meet is there."""
-        doors = self._doors = await Doors.async_open(
+        """Let participants in as soon as everything they may meet is there.
+
+        While Home Assistant starts, devices of others may still be missing: a command for one would fail.
+        """
+        self._doors = await Doors.async_open(
             self.hass,
             self.gateway_id,
             self.authority,
@@ -169,7 +174,14 @@ class ControlRoom:
             self.channel_changed,
             self._clock_told,
         )
-        await doors.async_set_up(self.setup)
+        if self.hass.state is CoreState.running:
+            await self._set_doors()
+        else:
+            self._leave.append(async_at_started(self.hass, self._others_are_there))
+
+    @callback
+    def _others_are_there(self, _: HomeAssistant) -> None:
+        self.entry.async_create_task(self.hass, self._set_doors())
 
     async def async_close(self) -> None:
         """Close the doors, then the books."""
