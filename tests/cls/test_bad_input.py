@@ -64,6 +64,10 @@ BAD: list[tuple[str, str, bytes, int, str, str]] = [
     ("POST", "limits", _limit(kind="para14a"), 403, "kind_not_allowed", "kind"),
     ("POST", "limits", _limit(scope="roof"), 422, "unknown_scope", "limit.scope"),
     ("POST", "limits", _limit(scope="a b"), 422, "invalid_id", "limit.scope"),
+    ("POST", "limits", _limit(scope="w\u0430llbox"), 422, "invalid_id", "limit.scope"),
+    ("POST", "limits", _limit(scope="\ud800"), 422, "invalid_id", "limit.scope"),
+    ("POST", "limits", _limit(kind="\ud800"), 400, "malformed", "limit.kind"),
+    ("POST", "limits", b'{"\\ud800":1}', 422, "unknown_field", "limit"),
     ("POST", "limits/release", b"{}", 422, "missing_field", "release.direction"),
     ("POST", "limits/release", b'{"item":"a"}', 422, "unknown_field", "release"),
     ("POST", "release", b'{"direction":"consumption"}', 422, "unknown_field", "release"),
@@ -96,6 +100,11 @@ BAD: list[tuple[str, str, bytes, int, str, str]] = [
     ("POST", "limits", _limit(**{"from": "2026-02-30T10:00:00Z"}), 422, "invalid_time", "from"),
     ("POST", "limits", _limit(**{"from": "2026-11-20T10:00:00+99:00"}), 422, "invalid_time", "from"),
     ("POST", "limits", _limit(**{"from": "2099-11-20T10:00:00Z"}), 422, "too_far_ahead", "from"),
+    ("POST", "limits", _limit(**{"from": "２０２６-11-20T10:00:00Z"}), 422, "invalid_time", "from"),
+    ("POST", "limits", _limit(**{"from": "2026-11-20T23:59:60Z"}), 422, "invalid_time", "from"),
+    ("POST", "limits", _limit(**{"from": "0001-01-01T00:00:00+14:00"}), 422, "invalid_time", "from"),
+    ("POST", "limits", _limit(**{"from": "9999-12-31T23:59:59-14:00"}), 422, "invalid_time", "from"),
+    ("POST", "limits", _limit(duration_s=1.5), 422, "not_a_number", "duration_s"),
     ("POST", "limits", _limit(duration_s=0), 422, "number_out_of_range", "duration_s"),
     ("POST", "limits", _limit(duration_s="60"), 422, "not_a_number", "duration_s"),
     ("POST", "limits", _limit(duration_s=10**6), 422, "too_long", "until"),
@@ -120,6 +129,9 @@ BAD: list[tuple[str, str, bytes, int, str, str]] = [
     ("POST", "items/select.boiler/commands", _item("x" * 121), 422, "too_large", "item.value"),
     ("POST", "items/sensor.boiler/commands", _item("on"), 403, "not_granted", "item.id"),
     ("POST", "items/switch.bo%C3%AFler/commands", _item(True), 422, "invalid_id", "item.id"),
+    ("POST", "items/%EF%BD%93witch.boiler/commands", _item(True), 422, "invalid_id", "item.id"),
+    ("POST", "items/%2e%2e%2fswitch.boiler/commands", _item(True), 422, "invalid_id", "item.id"),
+    ("POST", "items/switch.boiler%00/commands", _item(True), 422, "invalid_id", "item.id"),
     ("POST", f"items/{'x' * 129}/commands", _item(True), 422, "invalid_id", "item.id"),
     ("POST", "items/light.turn_on/commands", _item(True), 404, "unknown_item", "item.id"),
     # tables
@@ -322,8 +334,10 @@ def _request(desk: Desk, more: bytes) -> bytes:
             400,
             "malformed",
         ),
+        (b"DIGEST: \xff\xfe\r\nContent-Length: 2\r\n\r\n{}", 401, "bad_digest"),
+        (b"SIGNATURE: A\xff=\r\nContent-Length: 2\r\n\r\n{}", 401, "bad_signature"),
     ],
-    ids=["length", "chunked", "slow", "broken", "twice"],
+    ids=["length", "chunked", "slow", "broken", "twice", "digest", "signature"],
 )
 async def test_bodies(
     desk: Desk,
@@ -332,14 +346,15 @@ async def test_bodies(
     status: int,
     code: str,
 ) -> None:
-    """Too large, told or not; too slow; broken off; a header twice."""
+    """Too large, told or not; too slow; broken off; a header twice, or in no alphabet."""
     monkeypatch.setattr(api, "BODY_SECONDS", 0.2)
     emt = await desk.emt()
     answer = await _raw(emt, _request(desk, more))
     assert (answer.status, answer.code) == (status, code)
     row = await _one_row(desk)
     assert row["data"]["where"] == answer.json["where"]
-    assert row["data"]["where"] in ("body", "creationDateTime")
+    header = ("creationDateTime", "DIGEST", "SIGNATURE")
+    assert row["data"]["where"] in ("body", *header)
     assert row["transaction"] == answer.json["transaction_id"]
 
 

@@ -204,7 +204,7 @@ def _oversize() -> Problem:
 
 def _short(request: web.BaseRequest, header: str) -> str | None:
     text: Any = request.headers.get(header)
-    return text if text is None or len(text) <= 600 else None
+    return text if text is not None and text.isascii() and len(text) <= 600 else None
 
 
 assert all(hasattr(Views, f"see_{r.name}") for r in ROUTES if not r.is_write)

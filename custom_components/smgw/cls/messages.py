@@ -25,6 +25,7 @@ TRANSACTION, CREATED, INITIAL = (
     "initialTransactionId",
 )
 DIGEST, SIGNATURE = "DIGEST", "SIGNATURE"
+_BAD = {DIGEST: Code.BAD_DIGEST, SIGNATURE: Code.BAD_SIGNATURE}
 FRAME = ("from", "until", "duration_s")
 """Fields of a body that belong to the command's frame."""
 _LONGEST_NUMBER = 40
@@ -94,8 +95,13 @@ def prove(
     """
     digest, signature = headers.get(DIGEST), headers.get(SIGNATURE)
     for header, text in ((DIGEST, digest), (SIGNATURE, signature)):
-        if text is not None and not 0 < len(text) <= _LARGEST_SIGNATURE:
+        if text is None:
+            continue
+        if not 0 < len(text) <= _LARGEST_SIGNATURE:
             raise Problem(Reason.TOO_LARGE, header)
+        if not text.isascii():
+            # No Base64; and what came in no alphabet could not be written down.
+            raise Problem(_BAD[header], header)
     if digest is None and key is None:
         return digest, signature
     expected = digest_of(
