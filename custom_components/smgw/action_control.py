@@ -112,6 +112,11 @@ class Target:
         known = self.subentry_id and self.room.setup.participant(self.subentry_id)
         return self.subentry_id if known else None
 
+    @property
+    def switch_id(self) -> str | None:
+        """Return the CLS switch, if it is one."""
+        return None if self.participant_id else self.subentry_id
+
 
 @callback
 def async_register(hass: HomeAssistant) -> None:
@@ -178,12 +183,19 @@ async def _release(
 async def _receipts(
     hass: HomeAssistant, target: Target, call: ServiceCall
 ) -> ServiceResponse:
-    """Answer with the newest receipts, oldest first, and what is needed to check them."""
+    """Answer with the newest receipts, oldest first, and what is needed to check them.
+
+    Of a switch: those of commands about it, whoever ordered them.
+    """
     start, end = _span(call)
     ledger = target.room.ledger
     found: list[JsonValueType] = []
+    about: set[tuple[str | None, str | None]] = set()
     async for row in _rows(target):
-        if row["kind"] != Kind.RECEIPT:
+        key = row.get("participant"), row.get("transaction")
+        if target.switch_id and target.switch_id == _item_of(row):
+            about.add(key)
+        if row["kind"] != Kind.RECEIPT or (target.switch_id and key not in about):
             continue
         at = datetime.fromisoformat(row["at"])
         if (start is None or at >= start) and (end is None or at < end):
@@ -194,6 +206,13 @@ async def _receipts(
         "point": ledger.point,
         "receipts": found[-call.data[ATTR_MOST] :],
     }
+
+
+def _item_of(row: Any) -> str | None:
+    """Return the item that a row has a command for."""
+    command = row["data"].get("command")
+    item = command.get("item") if isinstance(command, dict) else None
+    return item.get("id") if isinstance(item, dict) else None
 
 
 async def _rows(target: Target) -> AsyncIterator[Any]:

@@ -58,8 +58,12 @@ def _silent(now: Situation) -> Iterator[Found]:
     for its in now.participants:
         assert now.room is not None
         since = now.room.down_since(its.participant_id)
+        if since is None or not its.is_valid(now.now):
+            continue
+        # Nobody is missed before the first day.
+        since = max(since, its.valid_from or since)
         longest = now.room.setup.failsafe(its.participant_id) or _SILENT
-        if since is not None and now.now - since >= longest:
+        if now.now - since >= longest:
             shown = local_time(since, now.now)
             yield Found({"participant": its.name, "since": shown}, its)
 
@@ -84,7 +88,8 @@ def _clocks_differ(now: Situation) -> Iterator[Found]:
 
 def _no_grants(now: Situation) -> Iterator[Found]:
     for its in now.participants:
-        if now.room is not None and not now.room.setup.granted(its):
+        assert now.room is not None
+        if not its.is_over(now.now) and not now.room.setup.granted(its):
             yield Found({"participant": its.name}, its)
 
 

@@ -125,6 +125,14 @@ async def test_receipts_and_evidence(
     assert receipt["receipt"]["transaction"] == ordered.transaction_id
     assert receipt["receipt"]["state"] == "expired"
     assert (await act(hass, home, "get_receipts", GRID))["receipts"] == []
+    # Of a switch: what was about it, whoever ordered it.
+    other = await order(hass, home, SUPPLIER, limit(2000), until=hours(0.1))
+    await timeline.pass_by(minutes=7)
+    await settle(hass, home)
+    assert len((await act(hass, home, "get_receipts"))["receipts"]) == 2
+    (receipt,) = (await act(hass, home, "get_receipts", "BOILER"))["receipts"]
+    assert receipt["receipt"]["transaction"] == ordered.transaction_id
+    assert other.transaction_id != ordered.transaction_id
     later = hours(1).isoformat()
     nothing = await act(hass, home, "get_receipts", SUPPLIER, start=later)
     assert nothing["receipts"] == []
@@ -214,9 +222,26 @@ async def test_test_commands(hass: HomeAssistant, home: MockConfigEntry) -> None
     with pytest.raises(ServiceValidationError) as caught:
         await act(hass, home, "send_test_command", SUPPLIER, watts=1)
     assert caught.value.translation_key == "item_or_limit"
+    # Not through a gateway, not for all of a home, not for a switch, not without the laboratory.
+    for key in (GRID, "", "BOILER"):
+        await refused_outside(hass, home, key, boiler)
+    hass.config_entries.async_update_entry(home, options={"lab": False})
+    await settle(hass, home)
+    await refused_outside(hass, home, SUPPLIER, boiler)
+
+
+async def refused_outside(
+    hass: HomeAssistant, home: MockConfigEntry, key: str, entity_id: str
+) -> None:
+    """A test command does nothing, and the owner is told what is missing."""
+    before = hass.states.get(entity_id)
     with pytest.raises(ServiceValidationError) as caught:
-        await act(hass, home, "send_test_command", GRID, entity_id=boiler, value=True)
+        await act(
+            hass, home, "send_test_command", key, entity_id=entity_id, value=False
+        )
     assert caught.value.translation_key == "laboratory_only"
+    assert "in the gateway's options" in str(caught.value)
+    assert hass.states.get(entity_id) is before
 
 
 async def test_other_devices(hass: HomeAssistant, loaded: MockConfigEntry) -> None:

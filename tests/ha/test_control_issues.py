@@ -108,6 +108,11 @@ async def test_a_tunnel_that_is_down(
     room.channel_changed(state.but(phase=ChannelPhase.UP, peer_expires=soon))
     await settle(hass, home)
     assert issues(hass)["participant_certificate"] == "Ökostrom"
+    # With a new one it is gone.
+    late = dt_util.utcnow() + timedelta(days=31)
+    room.channel_changed(state.but(phase=ChannelPhase.UP, peer_expires=late))
+    await settle(hass, home)
+    assert "participant_certificate" not in issues(hass)
 
 
 async def test_last_contact(

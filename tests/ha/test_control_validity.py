@@ -5,10 +5,20 @@ from datetime import timedelta
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 from tests.control.test_disk import fill_disk, make_room
 
 from .conftest import START, Timeline, set_up
-from .control_home import GRID, grid, limit, order, room_of, settle, with_subentries
+from .control_home import (
+    GRID,
+    grid,
+    limit,
+    order,
+    room_of,
+    settle,
+    supplier,
+    with_subentries,
+)
 
 END = START + timedelta(hours=1)
 
@@ -43,3 +53,41 @@ async def test_it_ends_without_a_ledger(
     assert room_of(home) is room
     late = await order(hass, home, GRID, limit(2000))
     assert late.verdict.reason == "not_granted"
+
+
+async def test_nothing_is_missed_of_whom_nothing_is_expected(
+    hass: HomeAssistant, entry: MockConfigEntry, timeline: Timeline
+) -> None:
+    """Before its first day and from its last day on nobody is missed; nor are grants of whom is gone."""
+
+    def issues() -> set[tuple[str, str]]:
+        return {
+            (
+                issue.translation_key or "",
+                (issue.translation_placeholders or {})["participant"],
+            )
+            for issue in ir.async_get(hass).issues.values()
+            if issue.active
+        }
+
+    later = START + timedelta(days=1)
+    home = with_subentries(
+        entry,
+        grid(valid_until=END.isoformat(), limits={}),
+        supplier(valid_from=later.isoformat()),
+    )
+    assert await set_up(hass, home)
+    assert issues() == {("participant_no_grants", "Stadtwerke")}
+    await timeline.go_to(END)
+    await timeline.pass_by(hours=3)
+    await settle(hass, home)
+    assert issues() == set()
+    await hass.config_entries.async_reload(home.entry_id)
+    await timeline.go_to(later)
+    await timeline.pass_by(hours=1)
+    await settle(hass, home)
+    assert issues() == set()
+    # From its first day on the other one is missed.
+    await timeline.pass_by(hours=2)
+    await settle(hass, home)
+    assert issues() == {("participant_silent", "Ökostrom")}
