@@ -227,7 +227,7 @@ async def test_half_open(make_lab: MakeLab) -> None:
 
 
 async def test_a_header_that_never_ends(make_lab: MakeLab) -> None:
-    """One byte now and then keeps nobody's attention."""
+    """One byte now and then keeps nobody's attention: it is told so, noted, and over."""
     lab, timer, _, emt = await _up(make_lab)
     for byte in b"GET ":
         emt.writer.write(bytes([byte]))
@@ -236,6 +236,13 @@ async def test_a_header_that_never_ends(make_lab: MakeLab) -> None:
         await timer.move(HEADER_SECONDS / 4 + 1)
     state = await lab.phase(ChannelPhase.WAITING)
     assert state.reason is Reason.HALF_OPEN
+    answer = await emt.answer()
+    assert (answer.status, answer.code) == (408, "request_timeout")
+    assert answer.json["where"] == "header"
+    assert answer.headers["connection"] == "close"
+    (row,) = await lab.refusals()
+    assert row["data"]["where"] == "header"
+    assert lab.bench.home.writes == []
 
 
 async def test_in_is_renewed_as_well(make_lab: MakeLab, short: float) -> None:

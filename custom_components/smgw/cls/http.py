@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+import json
 import logging
 from typing import Any, override
 
@@ -90,6 +92,13 @@ class HttpStream(web.RequestHandler):
         super().connection_made(transport)
         self._serving = self._task_handler
 
+    async def too_slow(self) -> None:
+        """Answer a request whose header does not come to its end, and write that down. Nothing can be read afterwards."""
+        problem = Problem(Code.REQUEST_TIMEOUT, "header", closing=True)
+        await self._note(self.caller, problem)
+        if self.transport is not None and self.begun is not None:
+            self.transport.write(_plain(problem))
+
     async def gone(self) -> None:
         """Let go of what is still at work for a connection that is over; a command that was taken goes on."""
         if self._serving is not None:
@@ -174,6 +183,18 @@ class HttpStream(web.RequestHandler):
         response = problem_response(problem)
         self.finish(response)
         return response
+
+
+def _plain(problem: Problem) -> bytes:
+    """Return an answer as it stands on the wire: no request is there that aiohttp could answer."""
+    body = json.dumps(problem.document()).encode()
+    head = (
+        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
+        "Content-Type: application/problem+json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Connection: close\r\nServer: smgw\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def _no_http(exc: BaseException | None) -> Problem:

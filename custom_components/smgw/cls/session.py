@@ -44,6 +44,7 @@ class Session:
     ended: asyncio.Future[ChannelError] | None = None
     _drain: Callable[[], None] = lambda: None
     _begun: Callable[[], float | None] = lambda: None
+    _slow: Callable[[], Awaitable[None]] | None = None
     _gone: Callable[[], Awaitable[None]] | None = None
     _served: bool = False
     _drained: bool = False
@@ -86,7 +87,7 @@ class Session:
         http = self.api.stream(caller)
         http.on_lost = self._lost
         self._drain, self._begun = http.drain, lambda: http.begun
-        self._gone = http.gone
+        self._slow, self._gone = http.too_slow, http.gone
         self.stream.hand_over(http)
         return http
 
@@ -127,6 +128,8 @@ class Session:
                 due.append(end.heard + SILENCE)
             if (begun := self._begun()) is not None:
                 due.append(begun + HEADER_SECONDS)
+                if now >= due[-1] and self._slow is not None:
+                    await self._slow()
             if now >= min(due):
                 return ChannelError(ChannelReason.HALF_OPEN)
             await timer.sleep(min(min(due) - now, _LOOK))
