@@ -196,6 +196,25 @@ async def test_meter_readings_under_a_limit(bench: Bench) -> None:
     assert {row["participant"] for row in rows} == {"grid"}
 
 
+async def test_meter_reading_after_a_restart(restart: Restart) -> None:
+    """The first reading after a limit is written down also if we were stopped before it came; only that one."""
+    bench = await restart()
+    bench.home.readings = [meter_reading(bench, "1")]
+    await bench.limit(4200, duration_s=1800)
+    await bench.wait(1801)
+    bench = await restart(orderly=False)
+    for value in ("2", "3"):
+        await bench.wait(600)
+        bench.home.readings = [meter_reading(bench, value)]
+        await bench.authority.tick()
+    bench = await restart()
+    bench.home.readings = [meter_reading(bench, "4")]
+    await bench.authority.tick()
+    rows = [row for row in await bench.rows() if row["kind"] == "metered"]
+    seen = [row["data"]["registers"][0]["value"] for row in rows]
+    assert (seen[-1], "3" in seen, "4" in seen) == ("2", False, False)
+
+
 async def test_below_minimum(ledger: Ledger, clock: FakeClock) -> None:
     """A limit below what has to be left is obeyed, and recorded."""
     bench = await begun(ledger, clock, House(minimum={CONSUMPTION: Decimal(4200)}))

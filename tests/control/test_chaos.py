@@ -187,6 +187,7 @@ class Chaos:
         self.passed += 30
         self.owed.pass_to(self.passed)
         self.clock.step(-seconds)
+        await self.bench.authority.tick()
 
     async def restart(self) -> None:
         """The home stops and starts again, at once or later."""

@@ -1,5 +1,6 @@
 """Private keys of tunnels: where they lie, and that they go with what they were for."""
 
+import asyncio
 from collections.abc import Generator
 import json
 from pathlib import Path
@@ -14,6 +15,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.storage import Store
 from tests.client_keys import consumer
 
+from .cls_world import free_port
 from .conftest import Timeline, restart, set_up
 from .control_home import SUPPLIER, supplier, with_subentries
 from .participants import add, answer, change, choose, keys, only, save, to_grants
@@ -168,10 +170,12 @@ async def test_lost(
     entry: MockConfigEntry,
     file: Path,
     timeline: Timeline,
-    caplog: pytest.LogCaptureFixture,
+    socket_enabled: None,
 ) -> None:
-    """Without its key there is no tunnel; all else goes on, and a new key can be made."""
-    old = with_subentries(entry, supplier(identities=[IDENTITY]))
+    """Without its key there is no tunnel, and its state says why; all else goes on, and a new key can be made."""
+    old = with_subentries(
+        entry, supplier(identities=[IDENTITY], host="127.0.0.1", port=free_port())
+    )
     await set_up(hass, old)
     await hass.config_entries.async_unload(old.entry_id)
     forget: dict[Any, Any] = hass.data
@@ -179,10 +183,11 @@ async def test_lost(
     lose(file)
     assert await hass.config_entries.async_setup(old.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert "No tunnel for Ökostrom" in caplog.text
+    channels = old.runtime_data.control.channels
+    while SUPPLIER not in channels or channels[SUPPLIER].reason != "own_unusable":
+        await asyncio.sleep(0)
     flow = await choose(hass, await change(hass, old, SUPPLIER), "certificate")
     flow = await choose(hass, flow, "identity_new")
     flow = await answer(hass, await answer(hass, flow, common_name="HA-1"))
     await save(hass, flow)
     assert len(await keys(hass, old)) == 1
-    assert SUPPLIER in old.runtime_data.control.channels

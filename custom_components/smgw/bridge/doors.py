@@ -123,14 +123,15 @@ class Doors:
 def tunnel_of(participant: ParticipantConfig, keyring: Keyring) -> TunnelConfig:
     """Return a participant's tunnel. Raises ClsError."""
     channel = participant.channel
-    identities = [
-        Identity(certificate=stored.certificate, key=key)
+    if not channel.identities:
+        raise BadConfig("own")
+    own, *more = (
+        # Without its key it cannot be used, which the tunnel tells as its reason.
+        Identity(
+            certificate=stored.certificate, key=keyring.key(stored.certificate) or ""
+        )
         for stored in channel.identities
-        if (key := keyring.key(stored.certificate)) is not None
-    ]
-    if not identities:
-        raise BadConfig("no private key of ours: make a new one, or restore a backup")
-    own, *more = identities
+    )
     return TunnelConfig(
         tunnel_id=participant.participant_id,
         participant_id=participant.participant_id,

@@ -76,6 +76,7 @@ class Authority:
         memory = await self.ledger.memory()
         now, seen = self._clock.now(), self.ledger.seen
         self._watch = Watch(started=now.monotonic, random=self._chance)
+        self._watch.ended = recovery.ended(memory)
         self._desk = recovery.desk(commands, memory, self._participants, now, seen)
         clerk = self._clerk()
         clerk.draft.row(Kind.STARTED, {"open": len(self._desk.records)})

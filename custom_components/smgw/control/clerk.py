@@ -258,6 +258,7 @@ class Clerk:
         has_limit = record.direction is not None and record.phase is Phase.ACTIVE
         if has_limit:
             self.watch.ended[record.key[0]] = self.draft.now.utc
+            self.draft.remember(f"ended/{record.key[0]}", moment(self.draft.now.utc))
         self.draft.receipt(over, registers if has_limit else [])
         self.draft.event(EventKind.ENDED, over, reason)
         begun = record.phase in (Phase.STARTING, Phase.ACTIVE)

@@ -50,6 +50,15 @@ def desk(
     return found
 
 
+def ended(memory: Mapping[str, Any]) -> dict[str, datetime]:
+    """Return who had a limit after whose end no meter reading has come, and when it ended (UTC)."""
+    return {
+        name.removeprefix("ended/"): datetime.fromisoformat(value)
+        for name, value in memory.items()
+        if name.startswith("ended/")
+    }
+
+
 def supervised(
     participants: Mapping[str, Participant],
     present: Mapping[MachineKey, Limitation],

@@ -38,6 +38,12 @@ class Watch:
     ended: dict[str, datetime] = field(default_factory=dict)
     """By participant: when a limit ended, and no meter reading has come since."""
     clock: tuple[ClockSource, timedelta] | None = None
+    base: datetime | None = None
+    """What the wall clock said at the zero of the monotonic one, at the last look."""
+    believed: datetime | None = None
+    """The same, as it was when the times of what an earlier run had taken were found."""
+    ahead: float | None = None
+    """Since when it has been ahead of that."""
 
     def copied(self) -> Watch:
         """Return one that can be changed without touching this one."""

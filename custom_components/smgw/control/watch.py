@@ -28,6 +28,8 @@ SAMPLES_PER_ROW = 15
 FIRST_READING = 120.0
 """Seconds after a start within which devices usually show their values."""
 _CLOCK_STEP = timedelta(seconds=5)
+# Seconds: a clock that only jumps there and back is not believed.
+_CLOCK_STAYS = 60.0
 
 
 @dataclass(slots=True)
@@ -49,8 +51,7 @@ class Round:
     def look(self) -> None:
         """Do all that has become due."""
         self._clock()
-        for record in self._records():
-            self.clerk.desk.records[record.key] = retimed(record, self.now)
+        self._follow_clock()
         for key in list(self.clerk.desk.machines):
             self._machine(key)
         for participant in list(self.clerk.desk.contacts):
@@ -84,12 +85,31 @@ class Round:
                 yield record
 
     def _clock(self) -> None:
-        seen = self.watch.clock
+        seen, before = self.watch.clock, self.watch.base
         source, offset = self.now.source, self.now.offset
-        if seen is None or seen[0] is not source or abs(offset - seen[1]) > _CLOCK_STEP:
+        self.watch.base = self.now.utc - timedelta(seconds=self.now.monotonic)
+        stepped = before is not None and abs(self.watch.base - before) > _CLOCK_STEP
+        other = (
+            seen is None or seen[0] is not source or abs(offset - seen[1]) > _CLOCK_STEP
+        )
+        if other or stepped:
             self.watch.clock = (source, offset)
             if seen is not None:
                 self.clerk.draft.row(Kind.CLOCK, {"before": seen[0], "after": source})
+
+    def _follow_clock(self) -> None:
+        """Move what an earlier run has planned, once the clock was set forward and has stayed so."""
+        watch, now = self.watch, self.now.monotonic
+        assert watch.base is not None
+        watch.believed = watch.believed or watch.base
+        if watch.base - watch.believed <= _CLOCK_STEP:
+            watch.ahead = None
+        elif watch.ahead is None:
+            watch.ahead = now
+        elif now - watch.ahead >= _CLOCK_STAYS:
+            watch.believed, watch.ahead = watch.base, None
+            for record in self._records():
+                self.clerk.desk.records[record.key] = retimed(record, self.now)
 
     def _machine(self, key: tuple[str, Direction]) -> None:
         machine = self.clerk.desk.machines[key]
@@ -311,6 +331,7 @@ class Round:
             ended = self.watch.ended.get(participant)
             if ended is not None and newest >= ended:
                 del self.watch.ended[participant]
+                self.clerk.draft.remember(f"ended/{participant}", None)
 
     def _carry_out(self, direction: Direction) -> None:
         """Lower executors under a limit, and give them back what they had afterwards."""
