@@ -11,7 +11,8 @@ After the public OpenAPI ``controlMeasuresV1`` of EDI@Energy (Universalbestellpr
 Headers: ``transactionId`` (UUID), ``creationDateTime``, and on a retry ``initialTransactionId``.
 202 says that the order was understood; what becomes of it is answered later: first
 ``vorlaeufigePositiveAntwort`` or ``vorlaeufigeNegativeAntwort``, then ``positiveAntwort``
-or ``negativeAntwort``. The order's id is that of the home's command as well.
+or ``negativeAntwort`` (``unknown`` where nobody measured the effect before it was over).
+The order's id is that of the home's command as well.
 """
 
 import asyncio
@@ -121,11 +122,13 @@ class Orders:
 
     async def _release(self, request: web.Request) -> web.Response:
         order = _object(request, "commandRegular", "executionTimeFrom")
-        _time(order, "executionTimeFrom")
-        return self._take(request, calls.release_limit("consumption"))
+        start = _time(order, "executionTimeFrom")
+        return self._take(request, calls.release_limit("consumption"), start)
 
-    def _take(self, request: web.Request, call: Call) -> web.Response:
-        """Answer 202 and carry it out; 400, 404 if it is no order."""
+    def _take(
+        self, request: web.Request, call: Call, start: datetime | None = None
+    ) -> web.Response:
+        """Answer 202 and carry it out, not before ``start``; 400, 404 if it is no order."""
         location = request.query.get("locationId", "")
         if not _LOCATION.fullmatch(location):
             return problem(400, "locationId is no id of the market")
@@ -137,7 +140,7 @@ class Orders:
             initial=headers.get("initialTransactionId", ""),
             created=_moment(headers.get("creationDateTime", "")),
         )
-        task = asyncio.create_task(self._carry_out(home, call))
+        task = asyncio.create_task(self._carry_out(home, call, start))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return web.Response(status=202)
@@ -149,8 +152,13 @@ class Orders:
                 return home
         raise KeyError(location)
 
-    async def _carry_out(self, home: Home, call: Call) -> None:
+    async def _carry_out(self, home: Home, call: Call, start: datetime | None) -> None:
         note = self._noter(call.initial or call.transaction)
+        if start is not None and start > self._world.now():
+            # A home knows no release ahead, and takes nothing made long ago.
+            while start > self._world.now():
+                await asyncio.sleep(_LOOK)
+            call = replace(call, created=None)
         try:
             told = await home.ask(call)
         except ProblemError as err:
@@ -164,10 +172,10 @@ class Orders:
         match state:
             case "failed" | "rejected":
                 note("negativeAntwort", "failed", _reason(reason))
-            case "unknown":
-                note("negativeAntwort", "unknown", "")
-            case _:
+            case "effective":
                 note("positiveAntwort", "succeeded", "")
+            case _:
+                note("negativeAntwort", "unknown", "")
 
     async def _outcome(self, home: Home, transaction: str) -> tuple[str, str]:
         """Wait until the command has had its effect, or is over."""
@@ -179,7 +187,9 @@ class Orders:
                 continue
             if told["state"] not in ("received", "possible", "scheduled", "active"):
                 effect = told.get("effect") or {}
-                return str(told["state"]), str(effect.get("reason") or told.get("end"))
+                # What has ended since then has had it all the same; else nobody has seen it.
+                state = effect.get("state") or told["state"]
+                return str(state), str(effect.get("reason") or told.get("end"))
 
     def _noter(self, reference: str) -> Callable[[str, str, str], None]:
         def note(operation: str, state: str, reason: str) -> None:

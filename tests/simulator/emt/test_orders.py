@@ -1,7 +1,8 @@
 """Orders of the market, through the metering operator, to the home and back."""
 
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from http.client import HTTPConnection
 import json
 import time
@@ -12,9 +13,12 @@ from uuid import uuid4
 import pytest
 
 from custom_components.smgw.cls.model import TunnelKind
+from custom_components.smgw.control.settings import House
 from simulator.cls import World
+from simulator.emt import Span
 from simulator.emt.calls import time_text
 from tests.cls.conftest import Lab, lab, make_lab
+from tests.control.house import CONSUMPTION, EVERYBODY, MEASURED
 from tests.simulator.cls.conftest import StartWorld, begin
 
 from .test_with_the_room import join, off
@@ -70,15 +74,23 @@ POSSIBLE = ("vorlaeufigePositiveAntwort", "possible", "")
 DONE = ("positiveAntwort", "succeeded", "")
 
 
-async def test_dim_and_back(begin: StartWorld, lab: Lab) -> None:
-    """A grid operator dims to 4.2 kW; the home is below; then everything as before."""
+DIM, BACK = "/steuerbefehl/konfiguration/", "/[Post]/steuerbefehl/initialZustand"
+
+
+@pytest.mark.parametrize("measured", [True, False])
+async def test_dim_and_back(begin: StartWorld, lab: Lab, measured: bool) -> None:
+    """A grid operator dims to 4.2 kW, then all is as before; done is what was measured."""
     world = begin(curve="prime256v1", console_port=0)
     home = await join(world, lab, TunnelKind.OUT_SOCKS, participant_id="grid")
+    lab.bench.home.powers[CONSUMPTION] = Decimal(4000)
+    if measured:
+        house = House(measured=MEASURED)
+        await lab.bench.authority.configure(house, EVERYBODY)
     now = world.now()
     status, name = await off(
         order,
         world,
-        "/steuerbefehl/konfiguration/",
+        DIM,
         "commandControl",
         maximumPowerValue="4.2",
         executionTimeFrom=time_text(now),
@@ -89,14 +101,35 @@ async def test_dim_and_back(begin: StartWorld, lab: Lab) -> None:
     told = await off(home.command, name)
     assert told["watts"] == "4200"
     assert told["command"]["limit"]["kind"] == "para14a"
-    path = "/[Post]/steuerbefehl/initialZustand"
+    if measured:
+        await lab.bench.look()
+        assert said(await off(answers, world, name, 2)) == [POSSIBLE, DONE]
+    at = time_text(now)
     status, other = await off(
-        order, world, path, "commandRegular", executionTimeFrom=time_text(now)
+        order, world, BACK, "commandRegular", executionTimeFrom=at
     )
     assert status == 202
     assert said(await off(answers, world, other, 2)) == [POSSIBLE, DONE]
-    assert said(await off(answers, world, name, 2)) == [POSSIBLE, DONE]
+    ended = DONE if measured else ("negativeAntwort", "unknown", "")
+    assert said(await off(answers, world, name, 2)) == [POSSIBLE, ended]
     assert (await off(home.wait_receipt, name)).good
+
+
+async def test_back_later(begin: StartWorld, lab: Lab) -> None:
+    """What is ordered for a later time is not done before."""
+    world = begin(curve="prime256v1", console_port=0)
+    home = await join(world, lab, TunnelKind.OUT_SOCKS, participant_id="grid")
+    span = Span(seconds=900)
+    limit = await off(home.limit, 4200, span, kind="para14a")
+    start = world.now().replace(microsecond=0) + timedelta(seconds=3)
+    at = time_text(start)
+    status, name = await off(order, world, BACK, "commandRegular", executionTimeFrom=at)
+    assert status == 202
+    found = await off(answers, world, name, 2)
+    assert said(found) == [POSSIBLE, DONE]
+    receipt = await off(home.wait_receipt, limit["transaction_id"])
+    assert receipt.found["receipt"]["state"] == "released"
+    assert min(datetime.fromisoformat(row["at"]) for row in found) >= start
 
 
 async def test_refused(begin: StartWorld, lab: Lab) -> None:
@@ -104,7 +137,7 @@ async def test_refused(begin: StartWorld, lab: Lab) -> None:
     world = begin(curve="prime256v1", console_port=0)
     await join(world, lab, TunnelKind.OUT_SOCKS)  # a supplier: no para14a for it
     fields = {"maximumPowerValue": "4.2", "executionTimeFrom": time_text(world.now())}
-    path, what = "/steuerbefehl/konfiguration/", "commandControl"
+    path, what = DIM, "commandControl"
     _, name = await off(order, world, path, what, **fields)
     negative = "vorlaeufigeNegativeAntwort"
     assert said(await off(answers, world, name, 1)) == [(negative, "failed", "unable")]
@@ -136,6 +169,5 @@ def test_no_orders(begin: StartWorld, change: dict[str, str], status: int) -> No
         "transactionId": str(uuid4()),
         "creationDateTime": "2026-11-20T10:00:00Z",
     }
-    path = "/steuerbefehl/konfiguration/"
-    assert http(world, "POST", path, query, **headers)[0] == status
+    assert http(world, "POST", DIM, query, **headers)[0] == status
     assert world.orders.results == []
