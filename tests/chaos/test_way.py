@@ -185,17 +185,20 @@ async def test_dialled(
 
 
 @pytest.mark.parametrize("how", ["reset", "fin", "close"])
-async def test_cut_at_every_byte_of_a_command(
+async def test_cut_all_along_a_command(
     made: tuple[World, Lab, Broken], how: str
 ) -> None:
-    """In the request, in the answer, between the two: the EMT asks again, and it is done once."""
+    """In the request, in the answer, between the two: the EMT asks again, and it is done once.
+
+    Byte by byte, without a tunnel: tests/cls/test_cut.py.
+    """
     world, lab, broken = made
     home = await join(world, lab, TunnelKind.OUT_SOCKS)
     calls = [limit("consumption", HOUR, watts=4200)]
     await off(home.surely, calls[0])
-    start = {"reset": 0, "fin": 7, "close": 14}[how]
+    start = {"reset": 0, "fin": 13, "close": 26}[how]
     for direction, most in (("down", 480), ("up", 520)):
-        for count in range(start, most, 21):
+        for count in range(start, most, 39):
             value = not lab.bench.home.values["switch.boiler"]
             calls.append(set_item("switch.boiler", value, HOUR))
             tunnels = home.tunnels

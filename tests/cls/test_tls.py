@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 import pytest
 
-from custom_components.smgw.cls import tls
+from custom_components.smgw.cls import backoff, tls
 from custom_components.smgw.cls.certificates import CURVES
 from custom_components.smgw.cls.errors import ChannelError
 from custom_components.smgw.cls.identity import Identity
@@ -297,8 +297,9 @@ async def test_the_gateway_does_not_know_us(lab: Lab) -> None:
     assert reason in (Reason.TLS_CUT, Reason.ALERT_UNKNOWN_CA)
 
 
-async def test_own_roll_over(lab: Lab) -> None:
+async def test_own_roll_over(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator has entered the new certificate already: it is tried after the old one, and kept."""
+    monkeypatch.setattr(backoff, "FIRST", 0.2)
     successor = lab.own.successor(NOW)
     gateway = await lab.gateway(cls=successor)
     await lab.room.configure([lab.out(gateway, next_own=successor)])

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.smgw.cls import backoff
 from custom_components.smgw.cls.identity import Identity
 from custom_components.smgw.cls.model import ChannelPhase
 from custom_components.smgw.cls.reasons import ChannelReason
@@ -61,6 +62,12 @@ def world(request: pytest.FixtureRequest, socket_enabled: None) -> Generator[Wor
         request.getfixturevalue("ipv6")
     with World(emts=("grid", "supplier"), **where) as running:
         yield running
+
+
+@pytest.fixture
+def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failure a tunnel is opened again soon."""
+    monkeypatch.setattr(backoff, "FIRST", 0.2)
 
 
 @pytest.fixture
@@ -357,6 +364,7 @@ async def test_look_at_the_port(
     assert world.journal.events("channel_open") == []
 
 
+@pytest.mark.usefixtures("soon_again")
 async def test_peer_roll_over(
     hass: HomeAssistant, home: MockConfigEntry, world: World
 ) -> None:
@@ -375,6 +383,7 @@ async def test_peer_roll_over(
     assert room_of(home).channels[grid].peer_fingerprint == new
 
 
+@pytest.mark.usefixtures("soon_again")
 async def test_own_roll_over(
     hass: HomeAssistant, home: MockConfigEntry, world: World
 ) -> None:
