@@ -12,11 +12,12 @@ import warnings
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_pem_private_key,
 )
 import pytest
 
@@ -218,6 +219,46 @@ def _of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Identity:
     return Identity(
         certificate=made.public_bytes(Encoding.PEM).decode(), key=pem.decode()
     )
+
+
+@pytest.mark.parametrize("curve", ["secp256r1", "brainpoolP256r1"])
+@pytest.mark.parametrize("dials", [True, False])
+async def test_of_an_authority(make_lab: MakeLab, curve: str, dials: bool) -> None:
+    """Not signed by itself, and shown with its whole chain: the fingerprint is all that counts."""
+    lab, root = await make_lab(curve), ec.generate_private_key(ec.BrainpoolP384R1())
+    key = load_pem_private_key(identity(curve).key.encode(), None)
+    chain: list[str] = []
+    for name, whose in (("leaf", key), ("root", root)):
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(
+                x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+            )
+            .issuer_name(
+                x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "root")])
+            )
+            .public_key(whose.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(NOW - timedelta(days=1))
+            .not_valid_after(NOW + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(name == "root", None), critical=True)
+            .sign(root, SHA384())
+        )
+        chain.append(made.public_bytes(Encoding.PEM).decode())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    leaf = Identity(certificate=chain[0], key=pem)
+    shown = Identity(certificate="".join(chain), key=pem)
+    context = gateway_context(shown, lab.own, curve, server=dials)
+    if dials:
+        gateway = await lab.gateway(own=leaf, context=context)
+        await lab.room.configure([lab.out(gateway)])
+        emt = await gateway.emt()
+    else:
+        config = lab.into(leaf)
+        await lab.room.configure([config])
+        await lab.phase(ChannelPhase.LISTENING)
+        emt = await lab.knock(config, leaf, context=context)
+    assert (await emt.ask("GET", "")).status == 200
 
 
 @pytest.mark.parametrize(
