@@ -86,7 +86,13 @@ class Channel:
         finally:
             for pump in pumps:
                 pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
+            try:
+                await asyncio.gather(*pumps, return_exceptions=True)
+            except asyncio.CancelledError:
+                # the world ends while the channel does
+                self.han.abort()
+                self.wan.abort()
+                raise
             await self._close()
         return reason
 

@@ -52,6 +52,7 @@ class Device:
         self.certificate: Certificate = self_signed(name, curve=curve, expired=expired)
         self._threads: list[Thread] = []
         self._open: list[socket.socket] = []
+        self._over = False
 
     @property
     def pem(self) -> str:
@@ -148,10 +149,16 @@ class Device:
             with suppress(OSError):
                 while True:
                     plain, _ = listener.accept()
-                    self._open.append(plain)
+                    # Known before it shakes hands, so that the end of a test ends that as well.
+                    line = context.wrap_socket(
+                        plain, server_side=True, do_handshake_on_connect=False
+                    )
+                    self._open.append(line)
+                    if self._over:
+                        line.close()
+                        return
                     with suppress(OSError):
-                        line = context.wrap_socket(plain, server_side=True)
-                        self._open.append(line)
+                        line.do_handshake()
                         if take is None:
                             self.serve(line, handler)
                         else:
@@ -181,6 +188,7 @@ class Device:
 
     def __exit__(self, *_: object) -> None:
         """Close what is open."""
+        self._over = True
         for line in self._open:
             with suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
