@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .meters import Meter
+from .meters import Meter, Register
 from .scenario import Contract
 
 
@@ -21,6 +21,12 @@ class Account:
     obis: frozenset[str] = frozenset()
     contracts: frozenset[str] = frozenset()
     user_id: str = ""
+
+    def registers(self, meter: Meter) -> list[Register]:
+        """Return the registers of a meter that the login sees."""
+        return [
+            one for one in meter.registers if not self.obis or one.obis in self.obis
+        ]
 
     def contracts_among(
         self, contracts: Iterable[Contract], meters: Iterable[Meter]

@@ -98,13 +98,8 @@ class Readout:
 
     def registers(self, meter: Meter, only: Sequence[str] = ()) -> list[Register]:
         """Return the registers of a meter this login sees, ``only`` these codes."""
-        wanted = self.account.obis
-        return [
-            register
-            for register in meter.registers
-            if (not wanted or register.obis in wanted)
-            and (not only or register.obis in only)
-        ]
+        seen = self.account.registers(meter)
+        return [register for register in seen if not only or register.obis in only]
 
     def newest(self, meter: Meter, last: datetime | None = None) -> datetime | None:
         """Return the target time of the newest reading there is, up to ``last``."""

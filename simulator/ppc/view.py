@@ -92,8 +92,7 @@ class View:
 
     def registers(self, meter: Meter) -> list[Register]:
         """Return the registers of a meter this consumer sees."""
-        wanted = self.account.obis
-        return [r for r in meter.registers if not wanted or r.obis in wanted]
+        return self.account.registers(meter)
 
     def contract_end(self, contract: Contract) -> datetime | None:
         """Return when a contract ends (or ended)."""
