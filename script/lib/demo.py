@@ -14,7 +14,7 @@ import sys
 
 from energy import save_grid, statistic
 from gateways import Gateway, GatewayError, start_gateway, table
-from ha_client import HAClient, HAError
+from ha_client import BERLIN, HAClient, HAError
 from ha_process import ROOT, HomeAssistant, port_is_free, prepare_config, stop
 from household import (
     CONSUMPTION,
@@ -29,17 +29,7 @@ from household import (
 from participant import add_participant, start_proxy
 
 USER = PASSWORD = "demo"
-CORE = {
-    "location_name": "Demo home",
-    "latitude": 52.52,
-    "longitude": 13.405,
-    "elevation": 34,
-    "unit_system": "metric",
-    "currency": "EUR",
-    "country": "DE",
-    "language": "en",
-    "time_zone": "Europe/Berlin",
-}
+CORE = {"location_name": "Demo home", **BERLIN}
 
 
 class DemoError(Exception):

@@ -7,21 +7,11 @@ from threading import Thread
 import time
 from typing import Any
 
-from ha_client import HAClient
+from ha_client import BERLIN, HAClient
 from ha_process import HomeAssistant, free_port, prepare_config
 
 USER = PASSWORD = "demo"
-CORE = {
-    "location_name": "Test home",
-    "latitude": 52.52,
-    "longitude": 13.405,
-    "elevation": 34,
-    "unit_system": "metric",
-    "currency": "EUR",
-    "country": "DE",
-    "language": "en",
-    "time_zone": "Europe/Berlin",
-}
+CORE = {"location_name": "Test home", **BERLIN}
 HARMLESS = (
     # Home Assistant says so about every custom integration,
     "We found a custom integration smgw which has not been tested",
