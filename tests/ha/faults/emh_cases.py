@@ -1,13 +1,11 @@
 """What an EMH can do to its owner."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from .cases import (
     ELSE,
     HOUSE_HIGH,
     HOUSE_LOW,
-    LAST,
     NOTHING,
     NOW,
     TRUE,
@@ -51,21 +49,4 @@ CASES = (
     shows("fatal_status", UNKNOWN, in_time="no_register"),
     shows("unit", UNKNOWN, in_time="no_register"),
     shows("gap", UNKNOWN, later=TRUE, at_first=timedelta(hours=2)),
-    shows("stale_values", TRUE, later=LAST, at_first=TRUE, in_time="readings_stale"),
-    replace(
-        shows("clock_stands", TRUE, later=LAST, at_first=TRUE),
-        more_issues=frozenset({"clock_stands"}),
-    ),
-    shows("clock_skew", UNKNOWN, seconds=86400, issue="clock_off"),
-    shows(
-        "clock_skew",
-        UNKNOWN,
-        at_first=timedelta(hours=1),
-        seconds=-3600,
-        issue="clock_off",
-    ),
-    shows("dst_day", UNKNOWN, at_first=timedelta(days=235, hours=1), issue="clock_off"),
-    shows(
-        "dst_day", UNKNOWN, at_first=timedelta(days=25), slots=100, issue="clock_off"
-    ),
 )

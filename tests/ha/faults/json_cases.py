@@ -6,13 +6,16 @@ from datetime import timedelta
 from .cases import (
     ADDRESS,
     CERTIFICATE,
+    LAST,
     LOGIN,
     NOTHING,
     TRUE,
     UNAVAILABLE,
+    UNKNOWN,
     Case,
     fails,
     fine,
+    shows,
     silent_login,
 )
 
@@ -73,6 +76,23 @@ _OTHERS = (
         first_issues=frozenset({"clock_off"}),
         issues=frozenset({"clock_off"}),
         healing=_HOUR + timedelta(minutes=15),
+    ),
+    shows("stale_values", TRUE, later=LAST, at_first=TRUE, in_time="readings_stale"),
+    replace(
+        shows("clock_stands", TRUE, later=LAST, at_first=TRUE),
+        more_issues=frozenset({"clock_stands"}),
+    ),
+    shows("clock_skew", UNKNOWN, seconds=86400, issue="clock_off"),
+    shows(
+        "clock_skew",
+        UNKNOWN,
+        at_first=_HOUR,
+        seconds=-3600,
+        issue="clock_off",
+    ),
+    shows("dst_day", UNKNOWN, at_first=timedelta(days=235, hours=1), issue="clock_off"),
+    shows(
+        "dst_day", UNKNOWN, at_first=timedelta(days=25), slots=100, issue="clock_off"
     ),
 )
 

@@ -85,21 +85,4 @@ CASES = (
     shows("fatal_status", UNKNOWN, in_time="no_register"),
     replace(shows("unit", TRUE), healing=timedelta(minutes=75)),
     shows("gap", _LIVE_ONLY, later=TRUE, at_first=_GAP),
-    shows("stale_values", TRUE, later=LAST, at_first=TRUE, in_time="readings_stale"),
-    replace(
-        shows("clock_stands", TRUE, later=LAST, at_first=TRUE),
-        more_issues=frozenset({"clock_stands"}),
-    ),
-    shows("clock_skew", UNKNOWN, seconds=86400, issue="clock_off"),
-    shows(
-        "clock_skew",
-        UNKNOWN,
-        at_first=timedelta(hours=1),
-        seconds=-3600,
-        issue="clock_off",
-    ),
-    shows("dst_day", UNKNOWN, at_first=timedelta(days=235, hours=1), issue="clock_off"),
-    shows(
-        "dst_day", UNKNOWN, at_first=timedelta(days=25), slots=100, issue="clock_off"
-    ),
 )
