@@ -1,6 +1,6 @@
 """A simulated gateway, an entry for it, and Home Assistant set up with both."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
 import logging
 from pathlib import Path
@@ -177,6 +177,13 @@ async def stranger(hass_client_no_auth: ClientSessionGenerator) -> TestClient:
 
 def make_entry(gateway: PpcGateway, **options: object) -> MockConfigEntry:
     """Return an entry for a gateway."""
+    return entry_with(gateway, {gateway.user: gateway.password}, **options)
+
+
+def entry_with(
+    gateway: Any, passwords: Mapping[str, str], **options: object
+) -> MockConfigEntry:
+    """Return an entry with several logins, whose passwords are told by user."""
     return MockConfigEntry(
         domain=DOMAIN,
         title=gateway.gateway_id,
@@ -190,13 +197,12 @@ def make_entry(gateway: PpcGateway, **options: object) -> MockConfigEntry:
         options=options,
         subentries_data=[
             ConfigSubentryData(
-                data=MappingProxyType(
-                    {CONF_USERNAME: gateway.user, CONF_PASSWORD: gateway.password}
-                ),
+                data=MappingProxyType({CONF_USERNAME: user, CONF_PASSWORD: password}),
                 subentry_type="login",
-                title=gateway.user,
-                unique_id=f"login_{gateway.user}",
+                title=user,
+                unique_id=f"login_{user}",
             )
+            for user, password in passwords.items()
         ],
     )
 

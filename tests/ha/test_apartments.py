@@ -2,13 +2,11 @@
 
 from collections.abc import Generator
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.const import DOMAIN
-from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -16,7 +14,7 @@ from simulator.apartments import accounts, apartments
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 
-from .conftest import START, Timeline, make_entry, set_up
+from .conftest import START, Timeline, entry_with, set_up
 from .test_coordinator import SETTLED
 
 FLATS = 3
@@ -34,20 +32,9 @@ def gateway(socket_enabled: None, clock: SimClock) -> Generator[PpcGateway]:
 @pytest.fixture
 async def house(hass: HomeAssistant, gateway: PpcGateway) -> MockConfigEntry:
     """The loaded entry with every flat's account."""
-    whole = make_entry(gateway)
-    entry = MockConfigEntry(
-        domain=DOMAIN,
-        unique_id=whole.unique_id,
-        data=whole.data,
-        subentries_data=[
-            ConfigSubentryData(
-                data=MappingProxyType({"username": user, "password": account.password}),
-                subentry_type="login",
-                title=user,
-                unique_id=f"login_{user}",
-            )
-            for user, account in accounts(FLATS).items()
-        ],
+    entry = entry_with(
+        gateway,
+        {user: account.password for user, account in accounts(FLATS).items()},
     )
     await set_up(hass, entry)
     return entry

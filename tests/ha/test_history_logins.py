@@ -3,21 +3,19 @@
 from collections.abc import Generator
 from datetime import timedelta
 import threading
-from types import MappingProxyType
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw import errands
 from custom_components.smgw.const import CONF_INTERVAL
-from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import get_instance
 from simulator.clock import SimClock
 from simulator.ppc import PpcGateway
 from simulator.ppc.view import Account
 
-from .conftest import START, Timeline, make_entry, set_up
+from .conftest import START, Timeline, entry_with, make_entry, set_up
 from .recorder_rows import GAS, HOUSE, id_of, recorded
 from .test_coordinator import SETTLED, session_starts
 from .test_history_import import exports, state
@@ -93,20 +91,9 @@ async def test_a_start_waits_for_no_history(
     hass: HomeAssistant, gateway: PpcGateway
 ) -> None:
     """Every login is read before a recorder that does not work yet is waited for."""
-    one = make_entry(gateway)
-    entry = MockConfigEntry(
-        domain=one.domain,
-        unique_id=one.unique_id,
-        data=one.data,
-        subentries_data=[
-            ConfigSubentryData(
-                data=MappingProxyType({"username": user, "password": account.password}),
-                subentry_type="login",
-                title=user,
-                unique_id=f"login_{user}",
-            )
-            for user, account in gateway.users.items()
-        ],
+    entry = entry_with(
+        gateway,
+        {user: account.password for user, account in gateway.users.items()},
     )
     busy = Busy(lambda: None, threading.Event())
     get_instance(hass).queue_task(busy)

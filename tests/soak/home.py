@@ -5,24 +5,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 import re
-from types import MappingProxyType
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smgw.const import CONF_INTERVAL, DOMAIN
-from homeassistant.config_entries import (
-    SOURCE_RECONFIGURE,
-    ConfigEntryState,
-    ConfigSubentryData,
-)
-from homeassistant.const import (
-    CONF_HOST,
-    CONF_PASSWORD,
-    CONF_PORT,
-    CONF_USERNAME,
-    STATE_UNAVAILABLE,
-    STATE_UNKNOWN,
-)
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
@@ -31,6 +19,7 @@ from simulator.account import Account
 from simulator.emh import EmhGateway
 from simulator.ppc import PpcGateway
 from simulator.theben import ThebenGateway
+from tests.ha.conftest import entry_with
 
 type Gateway = PpcGateway | ThebenGateway | EmhGateway
 
@@ -66,29 +55,10 @@ class Home:
 
     def __post_init__(self) -> None:
         """Make the entry."""
-        gateway = self.gateway
-        self.entry = MockConfigEntry(
-            domain=DOMAIN,
-            title=gateway.gateway_id,
-            unique_id=gateway.gateway_id,
-            data={
-                CONF_HOST: gateway.host,
-                CONF_PORT: gateway.port,
-                "vendor": gateway.gateway_id[1:4],
-                "certificate": gateway.certificate_pem,
-            },
-            options={CONF_INTERVAL: self.interval / timedelta(minutes=1)},
-            subentries_data=[
-                ConfigSubentryData(
-                    data=MappingProxyType(
-                        {CONF_USERNAME: user, CONF_PASSWORD: account.password}
-                    ),
-                    subentry_type="login",
-                    title=user,
-                    unique_id=f"login_{user}",
-                )
-                for user, account in ACCOUNTS.items()
-            ],
+        self.entry = entry_with(
+            self.gateway,
+            {user: account.password for user, account in ACCOUNTS.items()},
+            **{CONF_INTERVAL: self.interval / timedelta(minutes=1)},
         )
 
     @property
