@@ -11,6 +11,7 @@ from custom_components.smgw.control.command import Verdict
 from custom_components.smgw.control.errors import LedgerUnavailable
 from custom_components.smgw.control.limitation import LimitState
 from custom_components.smgw.control.reasons import Reason
+from custom_components.smgw.control.reply import Answer
 from custom_components.smgw.control.settings import House
 
 from .house import (
@@ -159,14 +160,20 @@ async def test_stopped_in_the_middle_of_writing(
     assert len(bench.home.writes) == 1
 
 
-async def test_device_that_appears_later(restart: Restart) -> None:
-    """Devices show their values some time after a start: that is waited for, not for ever."""
+async def killed_and_missing(restart: Restart) -> tuple[Bench, Answer]:
+    """Kill it while it writes to a switch, which is not there at the next start."""
     bench = await restart()
     bench.home.slow["switch.boiler"] = asyncio.Event()
     answer = await bench.item("switch.boiler", True)
     await stopped(bench)
     del bench.home.values["switch.boiler"]
     bench = await restart(orderly=False)
+    return bench, answer
+
+
+async def test_device_that_appears_later(restart: Restart) -> None:
+    """Devices show their values some time after a start: that is waited for, not for ever."""
+    bench, answer = await killed_and_missing(restart)
     await bench.wait(60)
     assert await bench.state(answer) == "possible"
     bench.home.values["switch.boiler"] = True
@@ -176,12 +183,7 @@ async def test_device_that_appears_later(restart: Restart) -> None:
 
 async def test_device_that_never_appears(restart: Restart) -> None:
     """After two minutes nobody knows."""
-    bench = await restart()
-    bench.home.slow["switch.boiler"] = asyncio.Event()
-    answer = await bench.item("switch.boiler", True)
-    await stopped(bench)
-    del bench.home.values["switch.boiler"]
-    bench = await restart(orderly=False)
+    bench, answer = await killed_and_missing(restart)
     await bench.wait(130)
     assert await bench.state(answer) == "unknown"
     assert (await bench.receipt(answer))["effect"]["reason"] == "interrupted"

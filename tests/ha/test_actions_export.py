@@ -164,17 +164,22 @@ async def test_the_first_signer_is_remembered(
     assert again["seal"] == {**first["seal"], "first_seen_now": False}
 
 
+@pytest.fixture
+def first_seen(hass_storage: dict[str, Any], gateway: Any) -> None:
+    """Another key than the gateway's was the first one seen."""
+    key = f"smgw.{gateway.gateway_id.lower()}"
+    hass_storage[key] = {"version": 1, "key": key, "data": {"signer": "0" * 64}}
+
+
 @PPC
+@pytest.mark.usefixtures("first_seen")
 async def test_another_signer(
     hass: HomeAssistant,
-    hass_storage: dict[str, Any],
     hourly: MockConfigEntry,
     gateway: PpcGateway,
     timeline: Timeline,
 ) -> None:
     """A key that is not the one first seen is told."""
-    key = f"smgw.{gateway.gateway_id.lower()}"
-    hass_storage[key] = {"version": 1, "key": key, "data": {"signer": "0" * 64}}
     await set_up(hass, hourly)
     for number, kind in enumerate(("original", "csv")):
         # Originals are kept by themselves: each needs a session.
@@ -315,17 +320,15 @@ async def choose_roots(
 
 
 @PPC
+@pytest.mark.usefixtures("first_seen")
 async def test_roots_of_the_owner(
     hass: HomeAssistant,
-    hass_storage: dict[str, Any],
     hourly: MockConfigEntry,
     gateway: PpcGateway,
     hass_client_no_auth: ClientSessionGenerator,
     timeline: Timeline,
 ) -> None:
     """A key that is not the first one is known if a certificate of the owner's vouches for it."""
-    key = f"smgw.{gateway.gateway_id.lower()}"
-    hass_storage[key] = {"version": 1, "key": key, "data": {"signer": "0" * 64}}
     await set_up(hass, hourly)
     await timeline.go_to(FREE)
     stranger = await hass_client_no_auth()

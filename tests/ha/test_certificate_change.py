@@ -1,5 +1,7 @@
 """Logins that change to a certificate, or to another one; and one that fails."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -97,6 +99,22 @@ async def test_deleted_while_the_form_was_open(
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_login")
 
 
+@contextmanager
+def knowing_another(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway
+) -> Generator[PpcGateway]:
+    """In the gateway's place, one to which the entry's certificate is unknown."""
+    with PpcGateway(
+        clock=gateway.clock,
+        certificate=gateway.certificate,
+        client_certificates={gateway.user: RENEWED},
+    ) as exchanged:
+        hass.config_entries.async_update_entry(
+            entry, data={**entry.data, "port": exchanged.port}
+        )
+        yield exchanged
+
+
 async def test_reauth(
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -106,14 +124,7 @@ async def test_reauth(
 ) -> None:
     """A certificate the gateway no longer knows: asked for once, then renewed."""
     assert await set_up(hass, entry)
-    with PpcGateway(
-        clock=gateway.clock,
-        certificate=gateway.certificate,
-        client_certificates={gateway.user: RENEWED},
-    ) as exchanged:
-        hass.config_entries.async_update_entry(
-            entry, data={**entry.data, "port": exchanged.port}
-        )
+    with knowing_another(hass, entry, gateway) as exchanged:
         await timeline.go_to(SLOT)
         assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
         attempts = len(exchanged.requests)
@@ -150,14 +161,7 @@ async def test_reauth_of_several(
     await hass.async_block_till_done(wait_background_tasks=True)
     first = login_id(entry, account(OWN).identity)
     second = login_id(entry, "second")
-    with PpcGateway(
-        clock=gateway.clock,
-        certificate=gateway.certificate,
-        client_certificates={gateway.user: RENEWED},
-    ) as exchanged:
-        hass.config_entries.async_update_entry(
-            entry, data={**entry.data, "port": exchanged.port}
-        )
+    with knowing_another(hass, entry, gateway):
         for quarters in range(3):
             await timeline.go_to(SLOT + quarters * timedelta(minutes=15))
         assert hass.states.get(IMPORT).state == STATE_UNAVAILABLE
