@@ -20,7 +20,7 @@ from .control.model import Direction
 from .control.record import Key
 from .control_entity import (
     Addition,
-    ControlEntity,
+    DirectionEntity,
     ParticipantEntity,
     async_follow_setup,
     of_participants,
@@ -63,20 +63,10 @@ def _sensors(room: ControlRoom) -> Iterator[Addition]:
     yield from of_participants(room, ConnectionSensor, CONNECTION)
 
 
-class LimitedSensor(ControlEntity, BinarySensorEntity):
+class LimitedSensor(DirectionEntity, BinarySensorEntity):
     """Whether the home has to keep a limit in a direction."""
 
     _turn = Turn.FLAG
-
-    def __init__(
-        self,
-        room: ControlRoom,
-        description: BinarySensorEntityDescription,
-        direction: Direction,
-    ) -> None:
-        """Attach to the gateway's device."""
-        super().__init__(room, description)
-        self._direction = direction
 
     @property
     @override

@@ -17,6 +17,7 @@ from .bridge.room import ControlRoom
 from .bridge.stage import Turn
 from .const import DOMAIN
 from .const_control import SIGNAL_CONTROL, device_identifier
+from .control.model import Direction
 from .control.record import Key
 from .models import SmgwConfigEntry
 from .participants import ParticipantConfig
@@ -66,6 +67,20 @@ class ControlEntity(Entity):
     def _cause_of_change(self, key: Key | None) -> Context | None:
         """Return the context of a change: of the command that did it or has ended."""
         return None if key is None else self.room.stage.context(key)
+
+
+class DirectionEntity(ControlEntity):
+    """Shows what holds in one direction, on the gateway's device."""
+
+    def __init__(
+        self,
+        room: ControlRoom,
+        description: EntityDescription,
+        direction: Direction,
+    ) -> None:
+        """Attach to the gateway's device."""
+        super().__init__(room, description)
+        self._direction = direction
 
 
 class OwnedEntity(ControlEntity):

@@ -30,6 +30,7 @@ from .control.record import Key
 from .control_entity import (
     Addition,
     ControlEntity,
+    DirectionEntity,
     ParticipantEntity,
     async_follow_setup,
     of_participants,
@@ -156,18 +157,8 @@ class LimitSensor(ControlEntity, SensorEntity):
         return (value, whose), cause if isinstance(cause, tuple) else None
 
 
-class LimitStateSensor(ControlEntity, SensorEntity):
+class LimitStateSensor(DirectionEntity, SensorEntity):
     """Where the state machine of a direction stands."""
-
-    def __init__(
-        self,
-        room: ControlRoom,
-        description: SensorEntityDescription,
-        direction: Direction,
-    ) -> None:
-        """Attach to the gateway's device."""
-        super().__init__(room, description)
-        self._direction = direction
 
     @property
     @override
