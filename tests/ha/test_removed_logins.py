@@ -45,6 +45,16 @@ def serials(hass: HomeAssistant, entry: MockConfigEntry) -> set[str | None]:
     return {device.serial_number for device in devices}
 
 
+async def start_refusing(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: PpcGateway, *users: str
+) -> None:
+    """Load the entry when nothing of some can be read any more: other passwords hold."""
+    for user in users:
+        gateway.users[user] = Account("changed")
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
 async def test_before_it_was_read(
     hass: HomeAssistant,
     three: MockConfigEntry,
@@ -58,11 +68,7 @@ async def test_before_it_was_read(
         f"{GAS}_7-0:3.0.0",
     }
     await shut_down(hass, three, timeline)
-    # Nothing of these two can be read any more; their passwords were changed.
-    for user in ("export", "gas"):
-        gateway.users[user] = Account("changed")
-    assert await hass.config_entries.async_setup(three.entry_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
+    await start_refusing(hass, three, gateway, "export", "gas")
 
     hass.config_entries.async_remove_subentry(three, login_id(three, "gas"))
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -81,10 +87,7 @@ async def test_device_of_a_login_that_is_not_read_yet(
 ) -> None:
     """A meter that another login sees stays, even if that one is silent for now."""
     await shut_down(hass, three, timeline)
-    for user in ("import", "export"):
-        gateway.users[user] = Account("changed")
-    assert await hass.config_entries.async_setup(three.entry_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
+    await start_refusing(hass, three, gateway, "import", "export")
     hass.config_entries.async_remove_subentry(three, login_id(three, "import"))
     await hass.async_block_till_done(wait_background_tasks=True)
     assert registers(hass, three) == {f"{HOUSE}_1-0:2.8.0", f"{GAS}_7-0:3.0.0"}
