@@ -4,7 +4,6 @@ from datetime import timedelta
 import json
 import socket
 import ssl
-import subprocess
 
 from cryptography import x509
 import pytest
@@ -13,6 +12,7 @@ from simulator.theben import Account, ThebenGateway
 
 from .box_client import ROOT, ThebenClient
 from .conftest import NOW, StartTheben, Talk
+from .openssl import s_client
 
 
 @pytest.fixture
@@ -27,21 +27,6 @@ def client(gateway: ThebenGateway, talk: Talk) -> ThebenClient:
     made: ThebenClient = talk(gateway)
     assert made.first().status == 307
     return made
-
-
-def s_client(gateway: ThebenGateway, *options: str) -> str:
-    """Return what OpenSSL's client says."""
-    done = subprocess.run(
-        [
-            *("openssl", "s_client", "-connect", f"{gateway.host}:{gateway.port}"),
-            *options,
-        ],
-        input=b"",
-        capture_output=True,
-        timeout=20,
-        check=False,
-    )
-    return (done.stdout + done.stderr).decode()
 
 
 def test_tls(gateway: ThebenGateway) -> None:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 import hashlib
 from pathlib import Path
 import ssl
-import subprocess
 
 from cryptography import x509
 import pytest
@@ -14,6 +13,7 @@ from simulator.tls import self_signed
 
 from .client import HanClient
 from .conftest import Connect, Start
+from .openssl import s_client
 
 
 def peer(gateway: PpcGateway, **options: int) -> tuple[bytes, str]:
@@ -72,18 +72,9 @@ def test_max_tls12(start: Start) -> None:
 def test_brainpool(start: Start, curve: str) -> None:
     """A brainpool gateway talks to clients that offer the curve."""
     gateway = start(curve=curve)
-    done = subprocess.run(
-        [
-            *("openssl", "s_client", "-connect", f"{gateway.host}:{gateway.port}"),
-            *("-tls1_2", "-curves", f"{curve}:prime256v1"),
-        ],
-        input=b"",
-        capture_output=True,
-        timeout=20,
-        check=False,
-    )
-    assert b"CN = EPPC0210123456" in done.stdout
-    assert b"Cipher is ECDHE-ECDSA" in done.stdout
+    told = s_client(gateway, "-tls1_2", "-curves", f"{curve}:prime256v1")
+    assert "CN = EPPC0210123456" in told
+    assert "Cipher is ECDHE-ECDSA" in told
 
 
 def test_own_certificate(start: Start, gateway: PpcGateway) -> None:
