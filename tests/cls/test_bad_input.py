@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 import json
+import re
 from typing import Any
 
 import pytest
@@ -418,6 +419,29 @@ async def test_too_many_requests(desk: Desk) -> None:
     await asyncio.sleep(0.3)
     assert (await first.ask("GET", "")).status == 200
     assert await desk.lab.refusals() == []
+
+
+async def test_a_flood_holds_nobody_up(desk: Desk) -> None:
+    """Who does not wait for answers is made to: another participant is served in between."""
+    flood, other = await desk.emt(), await desk.emt("service")
+    many, answered = 500, 0
+
+    async def read() -> None:
+        nonlocal answered
+        while True:
+            head = await flood.reader.readuntil(b"\r\n\r\n")
+            (length,) = re.findall(rb"(?i)content-length: (\d+)", head)
+            await flood.reader.readexactly(int(length))
+            answered += 1
+
+    flood.writer.write(b"GET /cls/v1 HTTP/1.1\r\nHost: cls\r\n\r\n" * many)
+    reading = asyncio.create_task(read())
+    while answered < 30:
+        await asyncio.sleep(0)
+    assert (await other.ask("GET", "")).status == 200
+    assert answered < many / 2
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
 
 
 async def test_too_many_writes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

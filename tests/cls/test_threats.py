@@ -66,6 +66,29 @@ async def test_replayed_when_it_is_over(desk: Desk) -> None:
     assert {row["kind"] for row in (await bench.rows())[rows:]} <= {"contact_regained"}
 
 
+async def test_replayed_at_once(desk: Desk) -> None:
+    """By as many connections as there may be, at the same moment: done once, and all are told the same."""
+    emts, bench = [await desk.emt() for _ in range(4)], desk.lab.bench
+    headers, body = desk.lab.headers(), {"value": True, "duration_s": 60}
+    told = await asyncio.gather(*(e.ask("POST", BOILER, body, headers) for e in emts))
+    await bench.settle()
+    assert {answer.status for answer in told} == {202}
+    assert len({answer.body for answer in told}) == 1
+    assert len(bench.home.writes) == 1
+    kinds = await bench.kinds()
+    assert (kinds.count("received"), kinds.count("intent")) == (1, 1)
+    # And one id stands for one command, whichever of two comes first.
+    headers = desk.lab.headers()
+    orders = [LIMIT | {"watts": watts} for watts in (3000, 4000, 5000, 6000)]
+    asked = zip(emts, orders, strict=True)
+    told = await asyncio.gather(
+        *(e.ask("POST", "limits", o, headers) for e, o in asked)
+    )
+    taken = [o for o, answer in zip(orders, told, strict=True) if answer.status == 202]
+    assert [answer.code for answer in told if answer.status != 202] == ["conflict"] * 3
+    assert [bench.home.limit()] == [order["watts"] for order in taken]
+
+
 async def test_replayed_by_another(desk: Desk) -> None:
     """What was overheard is worth nothing in another's tunnel: its own grants count, and its own key."""
     emt, bench = await desk.emt(), desk.lab.bench

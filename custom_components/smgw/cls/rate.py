@@ -6,6 +6,8 @@ PER_SECOND = 10.0
 BURST = 20.0
 WRITES = 60
 MINUTE = 60.0
+PAUSE = 0.02
+"""Seconds before a request that was too many is answered: whoever does not wait is made to."""
 
 
 class Rate:
