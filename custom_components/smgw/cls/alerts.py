@@ -10,6 +10,9 @@ from .reasons import ChannelReason as Reason
 
 # What OpenSSL calls an alert that the peer has sent.
 _ALERT = re.compile(r"(?:SSLV3|TLSV1|TLSV13)_(?:ALERT_)?([A-Z_]+)")
+# One that it has no name for: their codes begin at 1000, below that of the library.
+_UNNAMED = re.compile(r"unknown error \(0x([0-9a-f]+)\)")
+_ALERTS = range(1000, 1256)
 _SPELLED = {
     "user_canceled": Reason.ALERT_USER_CANCELLED,
     "bad_certificate_status_response": Reason.ALERT_BAD_CERTIFICATE_STATUS,
@@ -115,8 +118,11 @@ def _handshake(err: Exception) -> Reason:
             return Reason.TLS_TIMEOUT
         case ssl.SSLCertVerificationError():
             return Reason.PEER_UNKNOWN
+        case ssl.SSLZeroReturnError():
+            # It took its leave politely, before anything was agreed on.
+            return Reason.TLS_CUT
         case ssl.SSLError():
-            return _reason(err.reason or "")
+            return _reason(err.reason) if err.reason else _unnamed(str(err))
         case ConnectionError():
             # asyncio says of a handshake that takes too long, that it was aborted.
             late = "longer than" in str(err)
@@ -134,6 +140,12 @@ def _reason(said: str) -> Reason:
         except ValueError:
             return Reason.ALERT_UNKNOWN
     return _OURS.get(said, Reason.TLS_FAILED)
+
+
+def _unnamed(said: str) -> Reason:
+    match = _UNNAMED.search(said)
+    code = int(match[1], 16) & 0x7FFFFF if match else 0
+    return Reason.ALERT_UNKNOWN if code in _ALERTS else Reason.TLS_FAILED
 
 
 def _told(err: BaseException) -> str:
