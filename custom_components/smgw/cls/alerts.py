@@ -41,13 +41,21 @@ OWN_REFUSED = frozenset(
         Reason.ALERT_HANDSHAKE_FAILURE,
         Reason.ALERT_NO_CERTIFICATE,
         Reason.ALERT_UNKNOWN_CA,
+        Reason.ALERT_UNRECOGNIZED_NAME,
         Reason.ALERT_UNSUPPORTED_CERTIFICATE,
+        Reason.INNER_FAILED,
         Reason.OWN_EXPIRED,
         Reason.OWN_UNUSABLE,
+        Reason.SOCKS_CUT,
+        Reason.SOCKS_NOT_ALLOWED,
         Reason.TLS_CUT,
     }
 )
-"""The peer may know another certificate of ours, or this one cannot be shown any more."""
+"""The peer may know another certificate of ours, or this one cannot be shown any more.
+
+A gateway's profile is one of a certificate and a destination (reference R1.2): it may know both of ours,
+and lead to the EMT with only one of them. Inside, it is the EMT that knows one or the other.
+"""
 INNER = {
     Reason.PEER_UNKNOWN: Reason.INNER_PEER_UNKNOWN,
     Reason.PEER_EXPIRED: Reason.INNER_PEER_EXPIRED,
