@@ -45,6 +45,9 @@ class BareStream(web.RequestHandler):
     def drain(self) -> None:
         """Live on: no measurement lasts for two days."""
 
+    async def too_slow(self) -> None:
+        """Wait on: here nobody is slow."""
+
     async def gone(self) -> None:
         """Have nothing left to do."""
 
