@@ -11,6 +11,7 @@ from homeassistant.util import dt as dt_util
 
 from .bridge.room import ControlRoom
 from .channel_ends import channel_ends
+from .cls.model import TunnelKind
 from .issues import Shown, async_show
 from .models import SmgwConfigEntry
 from .participants import ParticipantConfig
@@ -58,7 +59,8 @@ def _silent(now: Situation) -> Iterator[Found]:
     for its in now.participants:
         assert now.room is not None
         since = now.room.down_since(its.participant_id)
-        if since is None or not its.is_valid(now.now):
+        shut = its.channel.kind is TunnelKind.DIRECT and not now.room.setup.home.lab
+        if since is None or shut or not its.is_valid(now.now):
             continue
         # Nobody is missed before the first day.
         since = max(since, its.valid_from or since)

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from tests.control.test_disk import fill_disk, make_room
 
+from .cls_world import free_port
 from .conftest import START, Timeline, set_up
 from .control_home import (
     GRID,
@@ -55,21 +57,22 @@ async def test_it_ends_without_a_ledger(
     assert late.verdict.reason == "not_granted"
 
 
+def issues(hass: HomeAssistant) -> set[tuple[str, str]]:
+    """Return the issues that are there, and whose they are."""
+    return {
+        (
+            issue.translation_key or "",
+            (issue.translation_placeholders or {})["participant"],
+        )
+        for issue in ir.async_get(hass).issues.values()
+        if issue.active
+    }
+
+
 async def test_nothing_is_missed_of_whom_nothing_is_expected(
     hass: HomeAssistant, entry: MockConfigEntry, timeline: Timeline
 ) -> None:
     """Before its first day and from its last day on nobody is missed; nor are grants of whom is gone."""
-
-    def issues() -> set[tuple[str, str]]:
-        return {
-            (
-                issue.translation_key or "",
-                (issue.translation_placeholders or {})["participant"],
-            )
-            for issue in ir.async_get(hass).issues.values()
-            if issue.active
-        }
-
     later = START + timedelta(days=1)
     home = with_subentries(
         entry,
@@ -77,17 +80,30 @@ async def test_nothing_is_missed_of_whom_nothing_is_expected(
         supplier(valid_from=later.isoformat()),
     )
     assert await set_up(hass, home)
-    assert issues() == {("participant_no_grants", "Stadtwerke")}
+    assert issues(hass) == {("participant_no_grants", "Stadtwerke")}
     await timeline.go_to(END)
     await timeline.pass_by(hours=3)
     await settle(hass, home)
-    assert issues() == set()
+    assert issues(hass) == set()
     await hass.config_entries.async_reload(home.entry_id)
     await timeline.go_to(later)
     await timeline.pass_by(hours=1)
     await settle(hass, home)
-    assert issues() == set()
+    assert issues(hass) == set()
     # From its first day on the other one is missed.
     await timeline.pass_by(hours=2)
     await settle(hass, home)
-    assert issues() == {("participant_silent", "Ökostrom")}
+    assert issues(hass) == {("participant_silent", "Ökostrom")}
+
+
+@pytest.mark.parametrize("lab", [True, False])
+async def test_nobody_is_missed_at_a_door_that_the_owner_has_shut(
+    hass: HomeAssistant, entry: MockConfigEntry, timeline: Timeline, lab: bool
+) -> None:
+    """Without the laboratory a participant of it cannot come, and its cable is no matter."""
+    channel = {"tunnel": "direct", "bind_host": "127.0.0.1", "bind_port": free_port()}
+    home = with_subentries(entry, supplier(**channel), lab=lab)
+    assert await set_up(hass, home)
+    await timeline.pass_by(hours=3)
+    await settle(hass, home)
+    assert issues(hass) == ({("participant_silent", "Ökostrom")} if lab else set())
