@@ -106,6 +106,18 @@ async def test_what_could_not_be_told_apart(lab: Lab) -> None:
         await lab.room.configure(twice)
     with pytest.raises(BadConfig):
         await lab.room.configure([lab.out(gateway, tunnel_id=name) for name in "tu"])
+    # by SNI the port means nothing
+    by_name = [
+        lab.out(
+            gateway,
+            kind=TunnelKind.OUT_SNI,
+            destination=Endpoint("emt.example", port),
+            tunnel_id=name,
+        )
+        for name, port in (("t", 443), ("u", 8443))
+    ]
+    with pytest.raises(BadConfig):
+        await lab.room.configure(by_name)
     assert lab.room.states == {}
 
 

@@ -110,7 +110,7 @@ class Doors:
             except ClsError as err:
                 LOGGER.error("No tunnel for %s: %s", participant.name, err)
                 continue
-            if good.setdefault(_place(config), config) is not config:
+            if good.setdefault(config.place, config) is not config:
                 LOGGER.error("No tunnel for %s: another one is there", participant.name)
         await self._room.configure(good.values())
         return frozenset(config.participant_id for config in good.values())
@@ -152,10 +152,3 @@ def _endpoint(place: Place | None) -> Endpoint | None:
     if place is None:
         return None
     return Endpoint(place.host, place.port or _ANY_PORT)
-
-
-def _place(config: TunnelConfig) -> object:
-    """Return what no two tunnels may have in common (reference R2.4)."""
-    if config.kind.dials:
-        return config.kind, config.gateway, config.destination
-    return config.listen

@@ -109,6 +109,16 @@ class TunnelConfig:
             # All interfaces at once: the guest network, too.
             raise BadConfig("listen")
 
+    @property
+    def place(self) -> object:
+        """Return what no two tunnels may have in common, or nobody could tell their EMTs apart (R2.4)."""
+        if not self.kind.dials:
+            return self.listen
+        assert self.destination is not None
+        by_name = self.kind is TunnelKind.OUT_SNI
+        named = self.destination.host if by_name else self.destination
+        return self.kind, self.gateway, named
+
 
 _ANYWHERE = ("0.0.0.0", "::", "*")
 

@@ -55,9 +55,6 @@ def _check_apart(configs: Mapping[str, TunnelConfig]) -> None:
     """Refuse what could not be told apart: two tunnels on one port, or to one EMT through one gateway (R2.4)."""
     seen: set[object] = set()
     for config in configs.values():
-        place: object = (config.gateway, config.destination, config.kind)
-        if config.listen is not None and not config.kind.dials:
-            place = config.listen
-        if place in seen:
+        if config.place in seen:
             raise BadConfig("listen" if config.listen is not None else "destination")
-        seen.add(place)
+        seen.add(config.place)
