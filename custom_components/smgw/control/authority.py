@@ -333,16 +333,19 @@ class Authority:
 
     async def _commit(self, clerk: Clerk, *, looked: bool = False) -> None:
         """Write down, let it show, carry it out. Raises LedgerError; then nothing has happened."""
-        draft, drawn = clerk.draft, None
-        changed = not draft.empty
-        if changed:
-            # Drawn while it is on its way to disk; nobody sees it before it is there.
-            writing = asyncio.Task(self.ledger.append(draft.batch()), eager_start=True)
-            items = self._ports.home.items()
+        draft, items = clerk.draft, self._ports.home.items()
+        drawn: Picture | None = None
+
+        def draw() -> None:
+            nonlocal drawn
             with _guarded("drawing"):
                 drawn = self._drawn(draft.desk)
+
+        changed = not draft.empty
+        if changed:
             try:
-                await writing
+                # Nobody sees what is drawn before all of it is on disk.
+                await self.ledger.append(draft.batch(), meanwhile=draw)
             except LedgerError as err:
                 self._fault = err.key
                 self._show()

@@ -7,6 +7,7 @@ that is cancelled may be carried out all the same, so callers shield it.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 import json
@@ -80,9 +81,14 @@ class Ledger:
         """Return what the clock said when the newest row was written (UTC)."""
         return self._store.tail.read
 
-    async def append(self, batch: Batch) -> list[Row]:
-        """Write one transaction; raises LedgerUnavailable or AlreadyKept, and then nothing was written."""
-        rows = await self._run(self._store.append, batch)
+    async def append(
+        self, batch: Batch, meanwhile: Callable[[], None] | None = None
+    ) -> list[Row]:
+        """Write one transaction; raises LedgerUnavailable or AlreadyKept, and then nothing was written.
+
+        `meanwhile` is called here while the disk is busy, and before this returns.
+        """
+        rows = await self._run(self._store.append, batch, _soon(meanwhile))
         self.news.added(batch.entries, rows)
         self._unfolded += 1
         if self._unfolded == FOLD_EVERY:
@@ -223,3 +229,17 @@ class Ledger:
             raise LedgerUnavailable("closed")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, work, *args)
+
+
+def _soon(work: Callable[[], None] | None) -> Callable[[], None] | None:
+    """Return what has this done by the loop, for another thread to call."""
+    if work is None:
+        return None
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        # A loop that is over has nobody left who waits for it.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(work)
+
+    return ask

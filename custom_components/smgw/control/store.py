@@ -4,7 +4,7 @@ Each `append` is one transaction: rows, receipts, and the state that goes with t
 returns, they are on disk.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -92,10 +92,13 @@ class Store:
             self._database.close()
             self._database = None
 
-    def append(self, batch: Batch) -> list[Row]:
+    def append(
+        self, batch: Batch, committing: Callable[[], None] | None = None
+    ) -> list[Row]:
         """Write one transaction and return its rows.
 
-        Raises LedgerUnavailable, AlreadyKept; then nothing of it was written.
+        `committing` is called before the long wait for the disk. Raises LedgerUnavailable,
+        AlreadyKept; then nothing of it was written.
         """
         with failures(), self._transaction() as connection:
             if batch.fresh is not None and self.lookup.find(*batch.fresh) is not None:
@@ -105,6 +108,8 @@ class Store:
                 self._keep(connection, kept)
             for name, value in batch.memory.items():
                 self._remember(connection, name, value)
+            if committing is not None:
+                committing()
         self.tail = written.tail
         return written.rows
 

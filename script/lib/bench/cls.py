@@ -34,8 +34,10 @@ from .process import OUR_VENV, BenchError, child
 
 KINDS = ("switch", "driven", "limit")
 BARE = "bare"
-GAP = 0.05
-"""Seconds between an answer and the next command, where commands are not to meet."""
+GAP = 0.01
+"""Seconds between an answer and the next command: until all that follows from the one before is done."""
+REST = 0.05
+"""Seconds after which the processors of an idle machine are asleep."""
 _LIMIT = 20_000
 
 type Facts = dict[str, Any]
@@ -91,6 +93,8 @@ class ClsResult:
     scale: Scale
     alone: dict[str, Series] = field(default_factory=dict)
     """One command after the other, by kind; and `bare`."""
+    rested: dict[str, Series] = field(default_factory=dict)
+    """The same, each after a rest."""
     appends: list[float] = field(default_factory=list)
     """Transactions of the ledger meanwhile."""
     pace: dict[str, Series] = field(default_factory=dict)
@@ -143,14 +147,17 @@ class Measurement:
         await self._wait(2 * self._scale.group)
 
     async def alone(self) -> None:
-        """Send one command after the other, all kinds in turn."""
-        found = self.result.alone = {kind: Series() for kind in (*KINDS, BARE)}
+        """Send one command after the other, all kinds in turn, and every second time with a rest before each."""
+        found = {kind: Series() for kind in (*KINDS, BARE)}
+        rested = {kind: Series() for kind in found}
+        self.result.alone, self.result.rested = found, rested
         group = self._all[: self._scale.group]
-        for _ in range(self._scale.rounds):
-            for kind, series in found.items():
+        for turn in range(self._scale.rounds):
+            gap, all_series = (REST, rested) if turn % 2 else (GAP, found)
+            for kind, series in all_series.items():
                 who = self._bare if kind == BARE else group
                 orders = [self._order(kind, peer) for peer in who]
-                series.take(await self._measure(orders, gap=GAP))
+                series.take(await self._measure(orders, gap=gap))
 
     async def pace(self) -> None:
         """Send one command a second by each of a group, at any time of the second."""
@@ -185,7 +192,7 @@ class Measurement:
                 for _ in range(self._scale.listings)
             ]
         sized = {"emt": self._bare[0].key, "what": "sized", "value": self.result.size}
-        sent = await self._send([sized] * self._scale.listings, GAP)
+        sent = await self._send([sized] * self._scale.listings, REST)
         listed[BARE] = [answered - begun for begun, answered, *_ in sent]
 
     async def crowd(self) -> None:
@@ -261,7 +268,7 @@ class Measurement:
         loop = asyncio.get_running_loop()
         before, begun = await self._home_does({"marks": True}), loop.time()
         sent = await self._send(orders, gap)
-        await asyncio.sleep(max(GAP, begun + least - loop.time()))
+        await asyncio.sleep(max(REST, begun + least - loop.time()))
         after, taken = await self._home_does({"marks": True}), loop.time() - begun
         self.result.appends += after["appends"]
         return Series(
@@ -283,12 +290,12 @@ class Measurement:
         if touch is not None:
             await self._home_does(touch)
         order = {"emt": peer.key, "what": "items"}
-        ((begun, answered, size, items),) = await self._send([order], GAP)
+        ((begun, answered, size, items),) = await self._send([order], REST)
         if items < self._scale.items:
             raise BenchError(f"{items} items are listed")
         self.result.size = max(self.result.size, int(size))
         # Of ten requests a second.
-        await asyncio.sleep(2 * GAP)
+        await asyncio.sleep(2 * REST)
         return answered - begun
 
 

@@ -17,6 +17,7 @@ machine share.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count
 import json
@@ -205,10 +206,12 @@ class Home:
         """Note how long each of the ledger's transactions takes, with its sync."""
         append = Store.append
 
-        def timed(store: Store, batch: Batch) -> list[Row]:
+        def timed(
+            store: Store, batch: Batch, committing: Callable[[], None] | None = None
+        ) -> list[Row]:
             begun = time.perf_counter()
             try:
-                return append(store, batch)
+                return append(store, batch, committing)
             finally:
                 self._appends.append(time.perf_counter() - begun)
 

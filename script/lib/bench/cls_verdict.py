@@ -50,6 +50,9 @@ def _alone(result: ClsResult) -> Iterator[Line]:
             f"at most {1e3 * MAX_SHARE:.0f}",
             met=share <= MAX_SHARE,
         )
+        rested = median(result.rested[kind].to_state)
+        rested -= median(result.rested[BARE].to_state)
+        yield Line(case, "the same after a rest, ms", f"{1e3 * rested:.2f}", "", None)
         yield _times(case, "command and answer, ms", series.to_answer, bare.to_answer)
         yield _cpu(case, series, bare)
     yield Line(

@@ -8,7 +8,7 @@ receipt. Then the file is exported and checked by the independent verifier.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,9 +136,11 @@ class _TimedStore(Store):
         self.times: list[float] = []
         self.cpu: list[float] = []
 
-    def append(self, batch: Batch) -> list[Row]:
+    def append(
+        self, batch: Batch, committing: Callable[[], None] | None = None
+    ) -> list[Row]:
         start, cpu = perf_counter(), thread_time()
-        rows = super().append(batch)
+        rows = super().append(batch, committing)
         self.times.append(perf_counter() - start)
         self.cpu.append(thread_time() - cpu)
         return rows
