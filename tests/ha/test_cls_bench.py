@@ -71,9 +71,10 @@ async def result(
 async def test_measures(result: Any, bench: Callable[[str], ModuleType]) -> None:
     """Every kind of command comes through and reaches its state; every measure has a line."""
     scale = result.scale
-    assert len(result.alone) == 4
-    for series in result.alone.values():
-        assert len(series.to_state) == 2 * scale.group
+    assert len(result.alone) == len(result.rested) == 4
+    # One round at once, one with a rest.
+    for series in (*result.alone.values(), *result.rested.values()):
+        assert len(series.to_state) == scale.group
         assert min(series.to_state) > 0
     assert len(result.pace["ours"].to_state) == 2 * scale.group
     assert len(result.run.to_state) == scale.participants
