@@ -15,6 +15,8 @@ GATEWAY_TIME_KEEPS = timedelta(hours=48)
 _GATEWAY_RESOLUTION = timedelta(seconds=1)
 # Smaller differences of the system's clock are not followed one by one.
 STEP = timedelta(seconds=1)
+# A step of the wall clock that is worth a row, and that what an earlier run has planned follows.
+JUMP = timedelta(seconds=5)
 
 
 class ClockSource(StrEnum):

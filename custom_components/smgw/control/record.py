@@ -142,6 +142,12 @@ class Record:
         body = self.command.body
         return body.direction if isinstance(body, SetLimit | SetSchedule) else None
 
+    @property
+    def follows_clock(self) -> bool:
+        """Say whether its times are to move if the clock is found to have been wrong at the start."""
+        is_schedule = isinstance(self.command.body, SetSchedule)
+        return self.carried and (self.phase is Phase.SCHEDULED or is_schedule)
+
     def limit_at(self, now: Stamp) -> Decimal | None:
         """Return the limit in W at a moment; None: nothing is limited then."""
         match self.command.body:

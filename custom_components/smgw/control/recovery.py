@@ -5,17 +5,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from .clock import Stamp
-from .command import SetSchedule
+from .clock import JUMP, Stamp
 from .desk import Desk, Lowered, MachineKey, Writing
 from .limitation import Limitation
 from .lookup import Kept
 from .model import Direction, LimitGrant, Participant
 from .picture import Contact
 from .record import Phase, Record
-
-# Seconds: smaller differences are not followed.
-_CLOCK_STEP = 5.0
 
 
 def desk(
@@ -91,17 +87,14 @@ def retimed(record: Record, now: Stamp) -> Record:
     Only if the clock has been set forward since, and only what no run has begun, and which slot of a
     schedule it is.
     """
-    planned = record.phase is Phase.SCHEDULED
-    if not record.carried or not (
-        planned or isinstance(record.command.body, SetSchedule)
-    ):
+    if not record.follows_clock:
         return record
     starts = now.monotonic + (record.start - now.utc).total_seconds()
     late = record.starts - starts
-    if late <= _CLOCK_STEP:
+    if late <= JUMP.total_seconds():
         return record
     ends = record.ends
-    if planned and ends is not None:
+    if record.phase is Phase.SCHEDULED and ends is not None:
         ends -= late
     return replace(record, starts=starts, ends=ends)
 

@@ -59,11 +59,10 @@ def _of_participants(
 
 
 def _of_record(record: Record, house: House, now: Stamp) -> Iterator[float]:
-    planned = record.phase is Phase.SCHEDULED
-    if record.carried and (planned or isinstance(record.command.body, SetSchedule)):
+    if record.follows_clock:
         # The clock may be set right.
         yield now.monotonic + SAMPLE
-    if planned:
+    if record.phase is Phase.SCHEDULED:
         yield record.starts
         return
     if record.ends is not None:

@@ -9,7 +9,7 @@ from .canonical import Json, moment, number
 from .carryout import plan
 from .chain import Kind
 from .clerk import Clerk
-from .clock import Stamp
+from .clock import JUMP, Stamp
 from .command import SetItem
 from .desk import Lowered, Writing
 from .judge import Refused
@@ -27,7 +27,6 @@ SAMPLE = 60.0
 SAMPLES_PER_ROW = 15
 FIRST_READING = 120.0
 """Seconds after a start within which devices usually show their values."""
-_CLOCK_STEP = timedelta(seconds=5)
 # Seconds: a clock that only jumps there and back is not believed.
 _CLOCK_STAYS = 60.0
 
@@ -88,10 +87,8 @@ class Round:
         seen, before = self.watch.clock, self.watch.base
         source, offset = self.now.source, self.now.offset
         self.watch.base = self.now.utc - timedelta(seconds=self.now.monotonic)
-        stepped = before is not None and abs(self.watch.base - before) > _CLOCK_STEP
-        other = (
-            seen is None or seen[0] is not source or abs(offset - seen[1]) > _CLOCK_STEP
-        )
+        stepped = before is not None and abs(self.watch.base - before) > JUMP
+        other = seen is None or seen[0] is not source or abs(offset - seen[1]) > JUMP
         if other or stepped:
             self.watch.clock = (source, offset)
             if seen is not None:
@@ -102,7 +99,7 @@ class Round:
         watch, now = self.watch, self.now.monotonic
         assert watch.base is not None
         watch.believed = watch.believed or watch.base
-        if watch.base - watch.believed <= _CLOCK_STEP:
+        if watch.base - watch.believed <= JUMP:
             watch.ahead = None
         elif watch.ahead is None:
             watch.ahead = now
