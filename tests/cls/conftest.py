@@ -177,14 +177,11 @@ class Lab:
         config: TunnelConfig,
         peer: Identity,
         *,
-        suites: str | None = None,
         context: ssl.SSLContext | None = None,
     ) -> Emt:
         """Dial us as a gateway does, and return the EMT behind it."""
         assert config.listen is not None
         context = context or gateway_context(peer, self.own, server=False)
-        if suites is not None:
-            context.set_ciphers(suites)
         reader, writer = await asyncio.open_connection(
             config.listen.host, config.listen.port, ssl=context
         )

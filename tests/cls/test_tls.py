@@ -29,6 +29,7 @@ from custom_components.smgw.cls.model import ChannelPhase
 from custom_components.smgw.cls.reasons import ChannelReason as Reason
 
 from .conftest import Lab, MakeLab
+from .emt import Emt
 from .world import free_port, gateway_context, identity
 
 NOW = datetime.now(UTC)
@@ -140,22 +141,28 @@ async def test_other_suites(lab: Lab, suite: str) -> None:
     assert reason in (Reason.ALERT_HANDSHAKE_FAILURE, Reason.TLS_CUT)
 
 
+async def _met(
+    lab: Lab, peer: Identity, context: ssl.SSLContext, *, dials: bool
+) -> Emt:
+    """Return the EMT's end of a tunnel to a gateway with this certificate, whoever dials."""
+    if dials:
+        gateway = await lab.gateway(own=peer, context=context)
+        await lab.room.configure([lab.out(gateway)])
+        return await gateway.emt()
+    config = lab.into(peer)
+    await lab.room.configure([config])
+    await lab.phase(ChannelPhase.LISTENING)
+    return await lab.knock(config, peer, context=context)
+
+
 @pytest.mark.parametrize("suite", tls.SUITES)
 @pytest.mark.parametrize("dials", [True, False])
 async def test_the_four_suites(lab: Lab, suite: str, dials: bool) -> None:
     """Each of the four, whoever dials."""
     peer = identity()
-    if dials:
-        context = gateway_context(peer, lab.own, server=True)
-        context.set_ciphers(suite)
-        gateway = await lab.gateway(own=peer, context=context)
-        await lab.room.configure([lab.out(gateway)])
-        emt = await gateway.emt()
-    else:
-        config = lab.into(peer)
-        await lab.room.configure([config])
-        await lab.phase(ChannelPhase.LISTENING)
-        emt = await lab.knock(config, peer, suites=suite)
+    context = gateway_context(peer, lab.own, server=dials)
+    context.set_ciphers(suite)
+    emt = await _met(lab, peer, context, dials=dials)
     assert emt.writer.get_extra_info("cipher")[0] == suite
     assert (await emt.ask("GET", "")).status == 200
 
@@ -249,15 +256,7 @@ async def test_of_an_authority(make_lab: MakeLab, curve: str, dials: bool) -> No
     leaf = Identity(certificate=chain[0], key=pem)
     shown = Identity(certificate="".join(chain), key=pem)
     context = gateway_context(shown, lab.own, curve, server=dials)
-    if dials:
-        gateway = await lab.gateway(own=leaf, context=context)
-        await lab.room.configure([lab.out(gateway)])
-        emt = await gateway.emt()
-    else:
-        config = lab.into(leaf)
-        await lab.room.configure([config])
-        await lab.phase(ChannelPhase.LISTENING)
-        emt = await lab.knock(config, leaf, context=context)
+    emt = await _met(lab, leaf, context, dials=dials)
     assert (await emt.ask("GET", "")).status == 200
 
 
