@@ -37,7 +37,7 @@ BARE = "bare"
 GAP = 0.01
 """Seconds between an answer and the next command: until all that follows from the one before is done."""
 REST = 0.05
-"""Seconds after which the processors of an idle machine are asleep."""
+"""Seconds of idleness after which everything takes longer, whoever does it."""
 _LIMIT = 20_000
 
 type Facts = dict[str, Any]

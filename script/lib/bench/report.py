@@ -133,10 +133,11 @@ the same Home Assistant, asked by the same client.
   monotonic clock that all processes share: median, quartiles, 99 %. Commands come one after
   the other, 10 ms after the answer to the one before, {cls.group} of each kind in turn, {cls.rounds} times,
   every second time with a rest. **Our share** is the difference of the medians: form, digest,
-  judgement, the ledger's transaction with its sync to disk, and Home Assistant's own work with the state. A switch that stands alone and a limit show as
-  soon as they are on disk; of the switch that drives an entity, that entity's state counts.
-- **After a rest** of 50 ms the processors of this machine have gone to sleep: then everything takes
-  longer, bare too. As a home is idle most of the time, that is what its owner meets.
+  judgement, the ledger's transaction with its sync to disk, and Home Assistant's own work with the
+  state. A switch that stands alone and a limit show as soon as they are on disk; of the switch
+  that drives an entity, that entity's state counts.
+- **After a rest** of 50 ms everything takes longer, bare too: presumably processors sleep and caches
+  are cold. As a home is idle most of the time, that is what its owner meets.
 - **Command and answer** is until the participant has the answer.
 - **CPU** is that of Home Assistant's process, all threads, until everything about the command is
   done: the end of the one before with its receipt, effect, entities, events, recorder.
