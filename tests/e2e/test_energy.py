@@ -11,7 +11,7 @@ from energy import save_grid, statistic, wait_for_past
 from ha_client import HAClient
 from home import Home
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 import pytest
 
 from simulator.clock import SimClock
@@ -62,22 +62,36 @@ def grid(home: Home, keeper: PpcGateway) -> dict[str, str]:
     return home.call(prepare)
 
 
-def counted(gateway: PpcGateway, obis: str, days_ago: int) -> float:
-    """Return what a register counted on a past day, in kWh."""
-    day = datetime.now(BERLIN).replace(hour=0, minute=0, second=0, microsecond=0)
+def counted(gateway: PpcGateway, obis: str, day: datetime) -> float:
+    """Return what a register counted on the day that begins then, in kWh."""
     # within one time zone a day is a calendar day, also when the clocks change
-    begin, end = (day - timedelta(days=back) for back in (days_ago, days_ago - 1))
     first, last = (
-        gateway.true_register(METER.lower(), obis, at) for at in (begin, end)
+        gateway.true_register(METER.lower(), obis, at)
+        for at in (day, day + timedelta(days=1))
     )
     return float(last - first)
 
 
-def sunny_day(gateway: PpcGateway) -> int:
-    """Return how many days ago something was fed in that can be seen: not every winter day."""
+def sunny_day(gateway: PpcGateway) -> datetime:
+    """Return the last day on which was fed in what can be seen: not every winter day."""
+    today = datetime.now(BERLIN).replace(hour=0, minute=0, second=0, microsecond=0)
     return next(
-        days for days in range(1, DAYS) if counted(gateway, EXPORT, days) > VISIBLE_KWH
+        day
+        for back in range(1, DAYS)
+        if counted(gateway, EXPORT, day := today - timedelta(days=back)) > VISIBLE_KWH
     )
+
+
+def turn_back_to(page: Page, day: datetime) -> None:
+    """Turn the pages of the dashboard back to a day; it opens with yesterday until one o'clock."""
+    title = page.locator(".header-title").filter(visible=True).first
+    for _ in range(DAYS):
+        shown = title.inner_text()
+        if re.match(rf"{day:%b} {day.day}\b", shown):
+            return
+        page.get_by_role("button", name="Previous").click()
+        expect(title).not_to_have_text(shown)
+    pytest.fail(f"the dashboard stops at {shown}")
 
 
 def wait_for_amount(row: Locator, kwh: float) -> None:
@@ -106,14 +120,13 @@ def test_bars(
     page: Page, keeper: PpcGateway, grid: dict[str, str], artifacts: Path
 ) -> None:
     """Import and export of a past day stand in the table and in the bars."""
-    days_ago = sunny_day(keeper)
+    day = sunny_day(keeper)
     page.set_viewport_size({"width": 1280, "height": 840})
     page.goto("/energy")
-    for _ in range(days_ago):
-        page.get_by_role("button", name="Previous").click()
+    turn_back_to(page, day)
     for obis, name in ((IMPORT, "Grid import"), (EXPORT, "Grid export")):
         row = page.get_by_role("row", name=re.compile(name)).filter(visible=True).first
-        wait_for_amount(row, counted(keeper, obis, days_ago))
+        wait_for_amount(row, counted(keeper, obis, day))
     graph = page.locator("hui-energy-usage-graph-card").filter(visible=True).first
     page.wait_for_timeout(2500)  # the bars grow
     picture = graph.screenshot()
