@@ -14,6 +14,7 @@ from .const_cls import (
     CONF_LAB,
     CONF_MINIMUM,
     CONF_NOMINAL,
+    CONF_RAMP,
     CONF_RESTORE,
     CONF_SOURCES,
 )
@@ -30,6 +31,7 @@ HOME_OPTIONS = frozenset(
         CONF_LAB,
         CONF_MINIMUM,
         CONF_NOMINAL,
+        CONF_RAMP,
         CONF_RESTORE,
         CONF_SOURCES,
     }
@@ -73,6 +75,7 @@ def _home(home: HouseConfig) -> dict[str, Any]:
         },
         "effect_seconds": house.rules.effect.total_seconds(),
         "restore_seconds": house.rules.restore.total_seconds(),
+        "ramp_seconds": house.rules.ramp.total_seconds(),
     }
 
 

@@ -41,6 +41,7 @@ from .const_cls import (
     CONF_NOMINAL,
     CONF_NOMINAL_CONSUMPTION,
     CONF_NOMINAL_PRODUCTION,
+    CONF_RAMP,
     CONF_RELIEVED,
     CONF_RESTORE,
     CONF_SOURCE,
@@ -81,6 +82,15 @@ _ORDER_FIELDS = {
 POWER = EntitySelector(
     EntitySelectorConfig(domain=Platform.SENSOR, device_class=SensorDeviceClass.POWER)
 )
+SECONDS = NumberSelector(
+    NumberSelectorConfig(
+        min=0,
+        max=600,
+        step=1,
+        unit_of_measurement="s",
+        mode=NumberSelectorMode.BOX,
+    )
+)
 MEASURED_SCHEMA = probatio.Schema(
     {
         probatio.Optional(CONF_SOURCE_CONSUMPTION): POWER,
@@ -104,15 +114,8 @@ POWERS_SCHEMA = probatio.Schema(
         probatio.Optional(CONF_NOMINAL_PRODUCTION): WATTS,
         probatio.Optional(CONF_MINIMUM_CONSUMPTION): WATTS,
         probatio.Optional(CONF_MINIMUM_PRODUCTION): WATTS,
-        probatio.Required(CONF_RESTORE, default=0): NumberSelector(
-            NumberSelectorConfig(
-                min=0,
-                max=600,
-                step=1,
-                unit_of_measurement="s",
-                mode=NumberSelectorMode.BOX,
-            )
-        ),
+        probatio.Required(CONF_RESTORE, default=0): SECONDS,
+        probatio.Required(CONF_RAMP, default=0): SECONDS,
     }
 )
 EXECUTOR_SCHEMA = probatio.Schema(
@@ -166,7 +169,9 @@ class HomeOptionSteps(OptionsFlow):
         """Ask for nominal powers, minimum, and how executors return."""
         options = self.config_entry.options
         if user_input is not None:
-            changes: dict[str, Any] = {CONF_RESTORE: int(user_input[CONF_RESTORE])}
+            changes: dict[str, Any] = {
+                field: int(user_input[field]) for field in (CONF_RESTORE, CONF_RAMP)
+            }
             for part, fields in _WATT_FIELDS.items():
                 changes[part] = {
                     direction.value: plain_number(user_input[field])
@@ -174,7 +179,9 @@ class HomeOptionSteps(OptionsFlow):
                     if user_input.get(field) is not None
                 }
             return self._keep(changes)
-        present: dict[str, Any] = {CONF_RESTORE: options.get(CONF_RESTORE, 0)}
+        present: dict[str, Any] = {
+            field: options.get(field, 0) for field in (CONF_RESTORE, CONF_RAMP)
+        }
         for part, fields in _WATT_FIELDS.items():
             for direction, watts in options.get(part, {}).items():
                 present[fields[Direction(direction)]] = float(watts)

@@ -17,6 +17,7 @@ from .const_cls import (
     CONF_LOW,
     CONF_MINIMUM,
     CONF_NOMINAL,
+    CONF_RAMP,
     CONF_RELIEVED,
     CONF_RESTORE,
     CONF_SOURCE,
@@ -80,6 +81,7 @@ class HouseConfig:
                         )
                     ),
                     restore=timedelta(seconds=options.get(CONF_RESTORE, 0)),
+                    ramp=timedelta(seconds=options.get(CONF_RAMP, 0)),
                 ),
             ),
         )

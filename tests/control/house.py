@@ -92,6 +92,10 @@ class FakeHome:
         self.broken: dict[str, Exception] = {}
         self.deaf: set[str] = set()
         """Items that take a value and do nothing."""
+        self.coarse: dict[str, Decimal] = {}
+        """Items that know only multiples of this, and take the next lower one."""
+        self.late: dict[str, Value] = {}
+        """Items that show a value only when they are asked for it; what they have by then."""
         self.slow: dict[str, asyncio.Event] = {}
         self.powers: dict[Direction, Decimal | None] = {}
         self.power_at: datetime | None = None
@@ -119,7 +123,12 @@ class FakeHome:
             await self.slow[item_id].wait()
         if item_id in self.broken:
             raise self.broken[item_id]
-        if item_id not in self.deaf:
+        if item_id in self.coarse:
+            assert isinstance(value, Decimal)
+            value -= value % self.coarse[item_id]
+        if item_id in self.late:
+            self.late[item_id] = value
+        elif item_id not in self.deaf:
             self.values[item_id] = value
 
     # Meters

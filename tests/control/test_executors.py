@@ -1,12 +1,14 @@
 """Devices that carry a limit out: lowered in order, and given back."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from custom_components.smgw.control.ledger import Ledger
+from custom_components.smgw.control.model import Value
 from custom_components.smgw.control.reasons import EffectReason, Reason
 from custom_components.smgw.control.settings import Executor, ExecutorMode, House, Rules
 
@@ -153,6 +155,129 @@ async def test_spread(ledger: Ledger, clock: FakeClock) -> None:
     await bench.wait(299)
     assert bench.home.values["number.wallbox"] == 1400
     await bench.wait(2)
+    assert bench.home.values["number.wallbox"] == 11000
+
+
+async def ramped(
+    ledger: Ledger, clock: FakeClock, *executors: Executor, seconds: int = 120
+) -> Bench:
+    """Return a home whose executors are on their way back."""
+    rules = Rules(ramp=timedelta(seconds=seconds))
+    house = House(measured=MEASURED, executors={CONSUMPTION: executors}, rules=rules)
+    bench = await begun(ledger, clock, house)
+    await bench.limit(4200)
+    await bench.wait(60)
+    await bench.send(release={})
+    await bench.settle()
+    return bench
+
+
+async def seen(bench: Bench, times: int, every: float = 30) -> list[Value]:
+    """Return what the wallbox shows, now and then at regular intervals."""
+    values = []
+    for _ in range(times):
+        values.append(bench.home.values["number.wallbox"])
+        await bench.wait(every)
+    return values
+
+
+async def test_ramp(ledger: Ledger, clock: FakeClock) -> None:
+    """A number rises in even steps, within the time that the owner chose; nothing comes after."""
+    bench = await ramped(ledger, clock, WALLBOX)
+    assert await seen(bench, 7) == [3320, 5240, 7160, 9080, 11000, 11000, 11000]
+    restored = [w for w in bench.home.writes if w[2].why == "restore"]
+    assert len(restored) == 5
+    rows = [r["data"] for r in await bench.rows() if r["kind"] == "setpoint"]
+    assert [r["value"] for r in rows if r["why"] == "restore"][-1] == "11000"
+
+
+async def test_ramp_in_steps_of_the_device(ledger: Ledger, clock: FakeClock) -> None:
+    """Every value on the way is one that the device knows; a step that is too small is left out."""
+    coarse = replace(WALLBOX, step=Decimal(2500))
+    bench = await ramped(ledger, clock, coarse)
+    assert await seen(bench, 6) == [3900, 6400, 8900, 8900, 11000, 11000]
+
+
+async def test_ramp_of_a_switch(ledger: Ledger, clock: FakeClock) -> None:
+    """What knows no degrees returns in one step, before what rises."""
+    rules = Rules(ramp=timedelta(seconds=120))
+    house = House(executors={CONSUMPTION: (WALLBOX, PUMP)}, rules=rules)
+    bench = await begun(ledger, clock, house)
+    await bench.limit(4200)
+    await bench.wait(60)
+    assert bench.home.drawn() == 1700
+    await bench.send(release={})
+    await bench.settle()
+    assert bench.home.values["switch.heatpump"] is True
+    assert (await seen(bench, 5))[-1] == 11000
+
+
+async def test_limit_on_the_way_back(ledger: Ledger, clock: FakeClock) -> None:
+    """A limit on the way back stops it; what comes back in the end is what was there before the first."""
+    bench = await ramped(ledger, clock, WALLBOX)
+    assert await seen(bench, 2) == [3320, 5240]
+    await bench.limit(4200)
+    await bench.wait(60)
+    assert bench.home.drawn() <= 4200
+    await bench.send(release={})
+    assert (await seen(bench, 5))[-1] == 11000
+
+
+async def test_owner_on_the_way_back(ledger: Ledger, clock: FakeClock) -> None:
+    """Who changes a device on its way back wants it so."""
+    bench = await ramped(ledger, clock, WALLBOX)
+    bench.home.values["number.wallbox"] = Decimal(2000)
+    assert set(await seen(bench, 6)) == {2000}
+
+
+async def test_device_that_fails_on_the_way_back(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    """A device that is away for a while is back all the same in the end."""
+    bench = await ramped(ledger, clock, WALLBOX)
+    bench.home.broken["number.wallbox"] = broken(EffectReason.COMMUNICATION_FAILURE)
+    await bench.wait(45)
+    assert bench.home.values["number.wallbox"] == 3320
+    bench.home.broken.clear()
+    await bench.wait(300)
+    assert bench.home.values["number.wallbox"] == 11000
+
+
+async def test_device_that_shows_late_on_the_way_back(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    """A device that shows a value a minute later is not taken for one that the owner has changed."""
+    bench = await ramped(ledger, clock, WALLBOX)
+    late = bench.home.late
+    late["number.wallbox"] = bench.home.values["number.wallbox"]
+    for _ in range(30):
+        await bench.wait(45)
+        bench.home.values.update(late)
+    assert bench.home.values["number.wallbox"] == 11000
+
+
+async def test_device_that_rounds(carried: Bench) -> None:
+    """What a device made of its value is no change by the owner: it comes back as well."""
+    carried.home.coarse["number.wallbox"] = Decimal(500)
+    await carried.limit(10_050)
+    await carried.wait(60)
+    assert carried.home.values["number.wallbox"] == 7000
+    await carried.send(release={})
+    await carried.wait(60)
+    assert carried.home.values["number.wallbox"] == 11000
+
+
+async def test_ramp_of_a_device_that_rounds(ledger: Ledger, clock: FakeClock) -> None:
+    """The same on the way back."""
+    rules = Rules(ramp=timedelta(seconds=120))
+    house = House(measured=MEASURED, executors={CONSUMPTION: (WALLBOX,)}, rules=rules)
+    bench = await begun(ledger, clock, house)
+    bench.home.coarse["number.wallbox"] = Decimal(500)
+    await bench.limit(4200)
+    await bench.wait(60)
+    assert bench.home.values["number.wallbox"] == 1000
+    await bench.send(release={})
+    await bench.wait(900)
     assert bench.home.values["number.wallbox"] == 11000
 
 

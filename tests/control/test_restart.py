@@ -12,7 +12,7 @@ from custom_components.smgw.control.errors import LedgerUnavailable
 from custom_components.smgw.control.limitation import LimitState
 from custom_components.smgw.control.reasons import Reason
 from custom_components.smgw.control.reply import Answer
-from custom_components.smgw.control.settings import House
+from custom_components.smgw.control.settings import House, Rules
 
 from .house import (
     CONSUMPTION,
@@ -232,6 +232,25 @@ async def test_executors_over_a_restart(restart: Restart) -> None:
     await bench.wait(10)
     assert bench.home.values["number.wallbox"] == 11000
     assert [because.why for _, _, because in bench.home.writes] == ["limit", "restore"]
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+async def test_executors_on_their_way_back(restart: Restart, orderly: bool) -> None:
+    """A way back that was begun goes on from where it was."""
+    rules = Rules(ramp=timedelta(seconds=120))
+    house = House(measured=MEASURED, executors={CONSUMPTION: (WALLBOX,)}, rules=rules)
+    bench = await restart(house=house)
+    await bench.limit(4200, duration_s=3600)
+    await bench.wait(60)
+    await bench.send(release={})
+    await bench.wait(45)
+    assert bench.home.values["number.wallbox"] == 5240
+    bench = await restart(away=60, orderly=orderly, house=house)
+    await bench.settle()
+    assert bench.home.values["number.wallbox"] == 6392
+    await bench.wait(121)
+    assert bench.home.values["number.wallbox"] == 11000
+    assert {because.why for _, _, because in bench.home.writes} == {"limit", "restore"}
 
 
 @pytest.mark.parametrize(

@@ -165,10 +165,12 @@ async def test_powers(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
         "nominal_production": 9900,
         "minimum_consumption": 4200,
         "restore_seconds": 600,
+        "ramp_seconds": 300,
     }
     await answer(hass, await to(hass, loaded, "powers"), **fields)
     house = HouseConfig.of(loaded.options).house
     assert house.nominal == {Direction.PRODUCTION: 9900}
     assert house.minimum == {Direction.CONSUMPTION: 4200}
     assert house.rules.restore.total_seconds() == 600
+    assert house.rules.ramp.total_seconds() == 300
     assert suggested(await to(hass, loaded, "powers")) == fields

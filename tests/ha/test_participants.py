@@ -268,6 +268,7 @@ def test_house() -> None:
             "minimum": {"consumption": "4200"},
             "effect_minutes": 2,
             "restore_seconds": 600,
+            "ramp_seconds": 300,
             "executors": {
                 "consumption": [
                     {
@@ -288,6 +289,7 @@ def test_house() -> None:
     assert found.house.minimum == {Direction.CONSUMPTION: 4200}
     assert found.house.rules.effect == timedelta(minutes=2)
     assert found.house.rules.restore == timedelta(seconds=600)
+    assert found.house.rules.ramp == timedelta(seconds=300)
     charger, boiler = found.house.executors[Direction.CONSUMPTION]
     assert charger.mode is ExecutorMode.REDUCE
     assert (charger.low, charger.high, charger.watts_per_unit) == (6, 16, 690)

@@ -7,6 +7,7 @@ over. Finer control, e.g. with sunshine, is for the owner's automations or an en
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from fractions import Fraction
 
 from .model import Value
 from .settings import Executor, ExecutorMode
@@ -39,6 +40,21 @@ def plan(
     elif power is not None and not steps:
         steps += _as_needed(power - limit, executors, shown)
     return steps
+
+
+def step_back(
+    set_to: Value, before: Value, part: Fraction, executor: Executor | None
+) -> Value:
+    """Return the next value on the way from what a limit has set to what was there before.
+
+    `part` of the way, above 0; 1 is all of it. What cannot go by degrees, or goes down, goes at once.
+    """
+    if not isinstance(set_to, Decimal) or not isinstance(before, Decimal):
+        return before
+    if executor is None or part >= 1 or before <= set_to:
+        return before
+    steps = round((before - set_to) / executor.step * part.numerator / part.denominator)
+    return set_to + steps * executor.step
 
 
 def _following(

@@ -240,6 +240,8 @@ class Clerk:
         tries = self.watch.failed(item_id, now, rules.settle.total_seconds())
         if result.good:
             # Taken, and not shown: yet, or because the device has bounds of its own.
+            if shows not in (None, writing.expected):
+                self._took_its_own(item_id, writing, shows)
             self.settled(item_id, "done", shows=shows)
             return
         self.settled(item_id, "failed", reason=result.reason)
@@ -340,6 +342,13 @@ class Clerk:
         return power if age <= self.house.rules.power_age else None
 
     # Inside.
+
+    def _took_its_own(self, item_id: str, writing: Writing, shows: Json) -> None:
+        """Note what an executor made of its value: by that is seen that nobody else has moved it."""
+        direction = self.desk.lowered_by(item_id, writing.value)
+        if direction is not None and writing.why in ("limit", "restore"):
+            lowered = self.desk.lowered[direction][item_id]
+            self.draft.lower(direction, item_id, replace(lowered, set=shows))
 
     def _shows(self, record: Record) -> bool:
         """Say whether the item has the value that a command wants."""

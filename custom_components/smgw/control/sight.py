@@ -13,6 +13,24 @@ LONGEST_RETRY = 900.0
 """Seconds between two attempts to write an item, at the most."""
 
 
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """Executors get their values back."""
+
+    due: float
+    """When the next step is to be done."""
+    left: int
+    """How many steps come after it."""
+    pace: float
+    """Seconds between two steps."""
+
+    def after(self) -> WayBack:
+        """Return what is left after the step that is due; the last one stays due."""
+        if not self.left:
+            return self
+        return replace(self, due=self.due + self.pace, left=self.left - 1)
+
+
 @dataclass(slots=True)
 class Watch:
     """The notes."""
@@ -29,8 +47,7 @@ class Watch:
     measured: dict[Key, Measured] = field(default_factory=dict)
     acted: dict[Direction, float] = field(default_factory=dict)
     """When an executor was last asked."""
-    restore: dict[Direction, float] = field(default_factory=dict)
-    """When executors get their values back."""
+    restore: dict[Direction, WayBack] = field(default_factory=dict)
     retries: dict[str, tuple[int, float]] = field(default_factory=dict)
     """By item: how often writing failed, and when to try again."""
     metered: dict[str, datetime] = field(default_factory=dict)

@@ -91,5 +91,8 @@ def _of_direction(
         if house.executors.get(direction):
             yield now.monotonic + LOOK_AGAIN
     elif desk.lowered.get(direction):
-        due = watch.restore.get(direction, now.monotonic)
-        yield due if due > now.monotonic else now.monotonic + LOOK_AGAIN
+        back = watch.restore.get(direction)
+        if back is not None and back.due > now.monotonic:
+            yield back.due
+        else:
+            yield now.monotonic + LOOK_AGAIN

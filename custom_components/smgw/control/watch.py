@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
+from math import ceil
 
 from . import codec, receipt
 from .canonical import Json, moment, number
-from .carryout import plan
+from .carryout import plan, step_back
 from .chain import Kind
 from .clerk import Clerk
 from .clock import JUMP, Stamp
@@ -19,7 +21,7 @@ from .picture import Contact, Event, EventKind
 from .reasons import EffectReason, EndReason
 from .record import EffectState, Phase, Record
 from .recovery import retimed
-from .sight import Watch
+from .sight import Watch, WayBack
 
 LOOK_AGAIN = 10.0
 """Seconds between two looks at something that is not yet as it should be."""
@@ -379,25 +381,59 @@ class Round:
         lowered = self.clerk.desk.lowered.get(direction)
         if not lowered:
             return
-        longest = self.clerk.house.rules.restore.total_seconds()
-        due = self.watch.restore.setdefault(
-            direction, self.now.monotonic + self.watch.random() * longest
-        )
-        if self.now.monotonic < due:
+        back = self.watch.restore.get(direction) or self._way_back()
+        due = self.now.monotonic >= back.due
+        self.watch.restore[direction] = back.after() if due else back
+        if not due:
             return
+        part = Fraction(1, back.left + 1)
         for item_id, was in reversed(list(lowered.items())):
             if item_id in self.clerk.desk.writings:
                 continue
             shown = self.clerk.ports.home.read(item_id)
             if shown is None:
                 continue
-            self.clerk.draft.lower(direction, item_id, None)
-            # Who changed it meanwhile wants it so.
-            if codec.write_value(shown.value) == was.set:
-                self.clerk.write(
-                    item_id,
-                    Writing(value=was.before, why="restore", expected=was.set),
-                )
+            value = codec.write_value(shown.value)
+            if value == was.set:
+                self.watch.retries.pop(item_id, None)
+                self._step_back(direction, item_id, was, shown.value, part)
+            elif value == was.before or self.watch.may_write(
+                item_id, self.now.monotonic
+            ):
+                # Who changed it meanwhile wants it so.
+                self.clerk.draft.lower(direction, item_id, None)
+
+    def _step_back(
+        self,
+        direction: Direction,
+        item_id: str,
+        was: Lowered,
+        shown: Value,
+        part: Fraction,
+    ) -> None:
+        """Write what an item is to have next on its way to what it had before."""
+        executors = self.clerk.house.executors.get(direction, ())
+        executor = next((e for e in executors if e.item_id == item_id), None)
+        item = self.clerk.ports.home.items().get(item_id)
+        before = None if item is None else codec.read_value(item, was.before)
+        value = was.before
+        if before is not None:
+            value = codec.write_value(step_back(shown, before, part, executor))
+        there = value == was.before
+        self.clerk.draft.lower(
+            direction, item_id, None if there else Lowered(before=was.before, set=value)
+        )
+        if value != was.set:
+            self.clerk.write(
+                item_id, Writing(value=value, why="restore", expected=was.set)
+            )
+
+    def _way_back(self) -> WayBack:
+        rules = self.clerk.house.rules
+        wait = self.watch.random() * rules.restore.total_seconds()
+        steps = ceil(rules.ramp / rules.settle)
+        pace = rules.ramp.total_seconds() / max(1, steps)
+        return WayBack(self.now.monotonic + wait, steps, pace)
 
 
 def _next_moment(record: Record) -> tuple[float, bool]:
