@@ -95,7 +95,7 @@ class FakeHome:
         self.coarse: dict[str, Decimal] = {}
         """Items that know only multiples of this, and take the next lower one."""
         self.late: dict[str, Value] = {}
-        """Items that show a value only when they are asked for it; what they have by then."""
+        """Items that do not show a value when they take it; what they have taken."""
         self.slow: dict[str, asyncio.Event] = {}
         self.powers: dict[Direction, Decimal | None] = {}
         self.power_at: datetime | None = None

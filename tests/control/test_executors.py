@@ -158,13 +158,16 @@ async def test_spread(ledger: Ledger, clock: FakeClock) -> None:
     assert bench.home.values["number.wallbox"] == 11000
 
 
-async def ramped(
-    ledger: Ledger, clock: FakeClock, *executors: Executor, seconds: int = 120
-) -> Bench:
-    """Return a home whose executors are on their way back."""
-    rules = Rules(ramp=timedelta(seconds=seconds))
+async def ramping(ledger: Ledger, clock: FakeClock, *executors: Executor) -> Bench:
+    """Return a home whose executors take two minutes on their way back."""
+    rules = Rules(ramp=timedelta(seconds=120))
     house = House(measured=MEASURED, executors={CONSUMPTION: executors}, rules=rules)
-    bench = await begun(ledger, clock, house)
+    return await begun(ledger, clock, house)
+
+
+async def ramped(ledger: Ledger, clock: FakeClock, *executors: Executor) -> Bench:
+    """Return a home whose executors are on their way back."""
+    bench = await ramping(ledger, clock, *executors)
     await bench.limit(4200)
     await bench.wait(60)
     await bench.send(release={})
@@ -172,12 +175,12 @@ async def ramped(
     return bench
 
 
-async def seen(bench: Bench, times: int, every: float = 30) -> list[Value]:
-    """Return what the wallbox shows, now and then at regular intervals."""
+async def seen(bench: Bench, times: int) -> list[Value]:
+    """Return what the wallbox shows now and every half minute."""
     values = []
     for _ in range(times):
         values.append(bench.home.values["number.wallbox"])
-        await bench.wait(every)
+        await bench.wait(30)
     return values
 
 
@@ -200,10 +203,8 @@ async def test_ramp_in_steps_of_the_device(ledger: Ledger, clock: FakeClock) -> 
 
 async def test_ramp_of_a_switch(ledger: Ledger, clock: FakeClock) -> None:
     """What knows no degrees returns in one step, before what rises."""
-    rules = Rules(ramp=timedelta(seconds=120))
-    house = House(executors={CONSUMPTION: (WALLBOX, PUMP)}, rules=rules)
-    bench = await begun(ledger, clock, house)
-    await bench.limit(4200)
+    bench = await ramping(ledger, clock, WALLBOX, PUMP)
+    await bench.limit(3000)
     await bench.wait(60)
     assert bench.home.drawn() == 1700
     await bench.send(release={})
@@ -269,9 +270,7 @@ async def test_device_that_rounds(carried: Bench) -> None:
 
 async def test_ramp_of_a_device_that_rounds(ledger: Ledger, clock: FakeClock) -> None:
     """The same on the way back."""
-    rules = Rules(ramp=timedelta(seconds=120))
-    house = House(measured=MEASURED, executors={CONSUMPTION: (WALLBOX,)}, rules=rules)
-    bench = await begun(ledger, clock, house)
+    bench = await ramping(ledger, clock, WALLBOX)
     bench.home.coarse["number.wallbox"] = Decimal(500)
     await bench.limit(4200)
     await bench.wait(60)
