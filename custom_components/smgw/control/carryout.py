@@ -7,7 +7,6 @@ over. Finer control, e.g. with sunshine, is for the owner's automations or an en
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
-from fractions import Fraction
 
 from .model import Value
 from .settings import Executor, ExecutorMode
@@ -43,17 +42,18 @@ def plan(
 
 
 def step_back(
-    set_to: Value, before: Value, part: Fraction, executor: Executor | None
+    set_to: Value, before: Value, left: int, executor: Executor | None
 ) -> Value:
     """Return the next value on the way from what a limit has set to what was there before.
 
-    `part` of the way, above 0; 1 is all of it. What cannot go by degrees, or goes down, goes at once.
+    `left` is how many steps there are still to do, with this one. What cannot go by degrees, or goes
+    down, goes at once.
     """
     if not isinstance(set_to, Decimal) or not isinstance(before, Decimal):
         return before
-    if executor is None or part >= 1 or before <= set_to:
+    if executor is None or left == 1 or before <= set_to:
         return before
-    steps = round((before - set_to) / executor.step * part.numerator / part.denominator)
+    steps = round((before - set_to) / executor.step / left)
     return set_to + steps * executor.step
 
 

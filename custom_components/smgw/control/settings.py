@@ -29,7 +29,7 @@ class Rules:
     """Executors get their values back within this time after a limit, at random, so that a street
     of homes does not return in one second (up to 600 s are customary)."""
     ramp: timedelta = timedelta(0)
-    """How long a number takes on its way back, in even steps as long as `settle`; a switch has one step."""
+    """How long a number takes on its way back, in even steps at most `settle` apart; a switch has one step."""
 
 
 class ExecutorMode(StrEnum):

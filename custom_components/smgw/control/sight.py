@@ -18,15 +18,15 @@ class WayBack:
     """Executors get their values back."""
 
     due: float
-    """When the next step is to be done."""
+    """When the next step is to be done; seconds of the monotonic clock."""
     left: int
-    """How many steps come after it."""
+    """How many steps there are still to do, with that one."""
     pace: float
     """Seconds between two steps."""
 
     def after(self) -> WayBack:
         """Return what is left after the step that is due; the last one stays due."""
-        if not self.left:
+        if self.left == 1:
             return self
         return replace(self, due=self.due + self.pace, left=self.left - 1)
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from fractions import Fraction
 from math import ceil
 
 from . import codec, receipt
@@ -381,12 +380,10 @@ class Round:
         lowered = self.clerk.desk.lowered.get(direction)
         if not lowered:
             return
-        back = self.watch.restore.get(direction) or self._way_back()
-        due = self.now.monotonic >= back.due
-        self.watch.restore[direction] = back.after() if due else back
-        if not due:
+        back = self.watch.restore.setdefault(direction, self._way_back())
+        if self.now.monotonic < back.due:
             return
-        part = Fraction(1, back.left + 1)
+        self.watch.restore[direction] = back.after()
         for item_id, was in reversed(list(lowered.items())):
             if item_id in self.clerk.desk.writings:
                 continue
@@ -396,7 +393,7 @@ class Round:
             value = codec.write_value(shown.value)
             if value == was.set:
                 self.watch.retries.pop(item_id, None)
-                self._step_back(direction, item_id, was, shown.value, part)
+                self._step_back(direction, item_id, was, shown.value, back.left)
             elif value == was.before or self.watch.may_write(
                 item_id, self.now.monotonic
             ):
@@ -409,7 +406,7 @@ class Round:
         item_id: str,
         was: Lowered,
         shown: Value,
-        part: Fraction,
+        left: int,
     ) -> None:
         """Write what an item is to have next on its way to what it had before."""
         executors = self.clerk.house.executors.get(direction, ())
@@ -418,7 +415,7 @@ class Round:
         before = None if item is None else codec.read_value(item, was.before)
         value = was.before
         if before is not None:
-            value = codec.write_value(step_back(shown, before, part, executor))
+            value = codec.write_value(step_back(shown, before, left, executor))
         there = value == was.before
         self.clerk.draft.lower(
             direction, item_id, None if there else Lowered(before=was.before, set=value)
@@ -431,9 +428,9 @@ class Round:
     def _way_back(self) -> WayBack:
         rules = self.clerk.house.rules
         wait = self.watch.random() * rules.restore.total_seconds()
-        steps = ceil(rules.ramp / rules.settle)
-        pace = rules.ramp.total_seconds() / max(1, steps)
-        return WayBack(self.now.monotonic + wait, steps, pace)
+        pauses = ceil(rules.ramp / rules.settle)
+        pace = rules.ramp.total_seconds() / max(1, pauses)
+        return WayBack(self.now.monotonic + wait, pauses + 1, pace)
 
 
 def _next_moment(record: Record) -> tuple[float, bool]:
